@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What an observer saw of a migration. Plain data: observers make it, a capture holds it, the state
+ * machine of observe/migration.c reads it. */
+
+/* Best first: where two sources saw the same thing, the better one counts. */
+enum event_source { SOURCE_NONE, SOURCE_BPF, SOURCE_UPROBE, SOURCE_PROCESS, SOURCE_COUNT };
+
+enum event_kind {
+	EVENT_SHADOW_OP,     /* a log-dirty operation returned: domid, op, mode, pages, result, dirty */
+	EVENT_ROUND_NAMED,   /* libxc named its pass "Frames iteration N": number */
+	EVENT_STEP,	     /* libxc's progress within a pass: done, total */
+	EVENT_STAGE,	     /* libxc named a stage: stage */
+	EVENT_PROCESS_BEGIN, /* a migration helper was found: pid, domid, role */
+	EVENT_PROCESS_END,   /* it is gone: pid */
+};
+
+/* XEN_DOMCTL_SHADOW_OP_*, public/domctl.h; the numbers are the same from 4.13 to 4.21. */
+enum shadow_op {
+	SHADOW_OP_OFF = 0,
+	SHADOW_OP_ENABLE_LOGDIRTY = 2,
+	SHADOW_OP_CLEAN = 11,
+	SHADOW_OP_PEEK = 12,
+	SHADOW_OP_ENABLE = 32,
+};
+
+/* XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL: the guest is suspended, this is the last harvest. */
+#define SHADOW_MODE_FINAL 1u
+
+/* The texts of xc_report_progress_single (xen.git tools/libs/guest/xg_sr_save.c). */
+enum stage { STAGE_OTHER, STAGE_START_OF_STREAM, STAGE_SUSPENDED, STAGE_END_OF_STREAM, STAGE_COMPLETE };
+
+/* What a helper process does, from its arguments. */
+enum helper_role { ROLE_UNKNOWN, ROLE_SAVE, ROLE_LIVE_SAVE, ROLE_RESTORE };
+
+enum toolstack { TOOLSTACK_UNKNOWN, TOOLSTACK_XL, TOOLSTACK_XAPI, TOOLSTACK_LIBVIRT };
+
+struct event {
+	enum event_kind kind;
+	enum event_source source;
+	double at;	/* CLOCK_MONOTONIC, seconds: when the operation returned or the text was given */
+	double seconds; /* EVENT_SHADOW_OP: how long the hypercall took; NAN if unknown */
+	pid_t pid;	/* the helper's process */
+	uint32_t domid;
+	uint32_t op, mode; /* EVENT_SHADOW_OP: enum shadow_op, SHADOW_MODE_FINAL */
+	int64_t result;	   /* of the call; < 0: failed */
+	uint64_t pages;	   /* EVENT_SHADOW_OP: page frames of the guest's physical space */
+	uint32_t dirty;	   /* EVENT_SHADOW_OP with CLEAN: pages found dirty */
+	uint32_t number;   /* EVENT_ROUND_NAMED */
+	uint64_t done, total; /* EVENT_STEP */
+	enum stage stage;     /* EVENT_STAGE */
+	enum helper_role role; /* EVENT_PROCESS_BEGIN */
+	enum toolstack toolstack;
+	uint64_t started; /* EVENT_PROCESS_BEGIN: starttime of /proc/PID/stat, tells a pid's reuse */
+	char comm[16];	  /* the process's name as the kernel cuts it */
+};
+
+/* Takes the events of an observer. */
+typedef void event_fn(void *arg, const struct event *e);
+
+#endif

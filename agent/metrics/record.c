@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "metrics/record.h"
+
+#include <math.h>
+
+#include "base/util.h"
+
+void
+record_init(struct migration_record *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->started = r->ended = r->downtime_seconds = NAN;
+	r->memory_pages = r->pages_sent = r->frames_sent = UNSEEN;
+	r->final.started = r->final.seconds = r->final.harvest_seconds = NAN;
+	r->final.pages = UNSEEN;
+}
+
+void
+record_done(struct migration_record *r)
+{
+	free(TAKE_PTR(r->round));
+	r->n_rounds = 0;
+}
+
+void
+record_copy(struct migration_record *dst, const struct migration_record *src)
+{
+	*dst = *src;
+	dst->round = xmalloc(src->n_rounds * sizeof(*dst->round));
+	if (src->n_rounds)
+		memcpy(dst->round, src->round, src->n_rounds * sizeof(*dst->round));
+}
+
+struct round *
+record_add_round(struct migration_record *r)
+{
+	struct round *round;
+
+	if (r->n_rounds < MAX_ROUNDS) {
+		if ((r->n_rounds & (r->n_rounds - 1)) == 0)
+			r->round = xrealloc(r->round, MAX(r->n_rounds * 2, 1) * sizeof(*r->round));
+		r->n_rounds++;
+	}
+	round = &r->round[r->n_rounds - 1];
+	*round = (struct round){.n = r->rounds_begun,
+	    .started = NAN,
+	    .seconds = NAN,
+	    .pages_sent = UNSEEN,
+	    .frames_sent = UNSEEN,
+	    .pages_dirtied = UNSEEN,
+	    .harvest_seconds = NAN};
+	r->rounds_begun++;
+	return round;
+}
+
+const char *
+direction_name(enum direction d)
+{
+	static const char *const names[] = {[DIRECTION_OUT] = "out",
+	    [DIRECTION_IN] = "in",
+	    [DIRECTION_LOCAL] = "local",
+	    [DIRECTION_SAVE] = "save"};
+
+	return names[d];
+}
+
+const char *
+toolstack_name(enum toolstack t)
+{
+	static const char *const names[] = {[TOOLSTACK_UNKNOWN] = "unknown",
+	    [TOOLSTACK_XL] = "xl",
+	    [TOOLSTACK_XAPI] = "xapi",
+	    [TOOLSTACK_LIBVIRT] = "libvirt"};
+
+	return names[t];
+}
+
+const char *
+tracking_mode_name(enum tracking_mode m)
+{
+	static const char *const names[] = {[TRACKING_UNKNOWN] = "unknown",
+	    [TRACKING_OFF] = "off",
+	    [TRACKING_PML] = "pml",
+	    [TRACKING_EPT_WP] = "ept_wp",
+	    [TRACKING_NPT_WP] = "npt_wp",
+	    [TRACKING_SHADOW] = "shadow"};
+
+	return names[m];
+}
+
+const char *
+record_result_name(enum record_result r)
+{
+	static const char *const names[] = {[RESULT_RUNNING] = "running",
+	    [RESULT_COMPLETED] = "completed",
+	    [RESULT_FAILED] = "failed",
+	    [RESULT_ABORTED] = "aborted",
+	    [RESULT_LOST] = "lost"};
+
+	return names[r];
+}
+
+const char *
+event_source_name(enum event_source s)
+{
+	static const char *const names[] = {[SOURCE_NONE] = "none",
+	    [SOURCE_BPF] = "bpf",
+	    [SOURCE_UPROBE] = "uprobe",
+	    [SOURCE_PROCESS] = "process"};
+
+	return names[s];
+}

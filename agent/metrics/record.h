@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <yajl/yajl_gen.h>
+
+#include "metrics/event.h"
+#include "metrics/feature.h"
+
+/* The record of one migration or save (design, section 2): what observe/migration.c makes, the journal
+ * keeps and the serve half shows. Plain data but for the rounds. */
+
+#define NAME_SIZE 128	   /* of a domain, UTF-8, cleaned */
+#define UUID_SIZE 37
+#define RECORD_ID_SIZE 40
+#define VERSION_SIZE 64
+#define MAX_ROUNDS 4096	   /* kept of one migration; the later ones are counted only */
+#define UNSEEN (-1)	   /* a count that nobody saw: null in JSON; a time is NAN */
+
+enum direction { DIRECTION_OUT, DIRECTION_IN, DIRECTION_LOCAL, DIRECTION_SAVE };
+enum tracking_mode { TRACKING_UNKNOWN, TRACKING_OFF, TRACKING_PML, TRACKING_EPT_WP, TRACKING_NPT_WP, TRACKING_SHADOW };
+enum mode_source { MODE_SOURCE_NONE, MODE_SOURCE_INFERRED, MODE_SOURCE_TRACE };
+enum record_result { RESULT_RUNNING, RESULT_COMPLETED, RESULT_FAILED, RESULT_ABORTED, RESULT_LOST };
+enum stop_reason { STOP_UNKNOWN, STOP_FEW_DIRTY, STOP_ROUND_LIMIT, STOP_NOT_LIVE };
+enum downtime_source { DOWNTIME_NONE, DOWNTIME_SUSPEND_TO_OFF, DOWNTIME_FINAL_CLEAN_TO_OFF, DOWNTIME_BOTH_ENDS };
+
+/* One pass of the pre-copy loop. seen is false for a round that must have been and nobody saw: all of
+ * its figures are null. */
+struct round {
+	int32_t n;
+	bool seen;
+	double started;		/* seconds since 1970; NAN */
+	double seconds;		/* until its harvest returned; NAN while it runs */
+	int64_t pages_sent;	/* pages with data; UNSEEN in round 0, whose frames have holes */
+	int64_t frames_sent;	/* page frame numbers walked */
+	int64_t pages_dirtied;	/* what the harvest at its end found */
+	double harvest_seconds; /* how long that took */
+};
+
+/* The stop-and-copy pass. */
+struct final_pass {
+	bool begun;
+	double started;		/* when the guest was suspended, or else the final harvest */
+	double seconds;
+	int64_t pages;		/* what the guest had left when it was paused */
+	double harvest_seconds;
+};
+
+struct migration_record {
+	char id[RECORD_ID_SIZE];
+	char uuid[UUID_SIZE];
+	char name[NAME_SIZE];
+	uint32_t domid;
+	enum direction direction;
+	enum toolstack toolstack;
+	enum tracking_mode tracking_mode;
+	enum mode_source mode_source;
+	double started, ended; /* seconds since 1970; NAN: not seen, or not yet */
+	enum record_result result;
+	char reason[REASON_SIZE]; /* why it did not complete */
+	int64_t memory_pages;
+	int32_t rounds_begun;  /* rounds of pre-copy, those that nobody saw among them */
+	int32_t rounds_unseen; /* UNSEEN: nobody can tell how many */
+	struct final_pass final;
+	int64_t pages_sent, frames_sent;
+	double downtime_seconds;
+	enum downtime_source downtime_source;
+	enum stop_reason stop_reason;
+	enum event_source rounds_source;
+	bool tracking_left_on; /* it ended and no OFF was seen */
+	bool replay;	       /* played from a capture */
+	char cpu_model[VERSION_SIZE], xen_version[VERSION_SIZE], boot_id[UUID_SIZE];
+
+	/* who carries it, to find it again after a restart; not shown */
+	pid_t pid;
+	uint64_t process_started;
+
+	struct round *round; /* n_rounds of them, owned */
+	size_t n_rounds;
+};
+
+/* Zeroed, and everything that can be unseen unseen. */
+void record_init(struct migration_record *r);
+/* Frees what it owns. */
+void record_done(struct migration_record *r);
+/* A copy with rounds of its own. */
+void record_copy(struct migration_record *dst, const struct migration_record *src);
+/* Appends a round; past MAX_ROUNDS the last one is overwritten. The pointer holds until the next call. */
+struct round *record_add_round(struct migration_record *r);
+
+/* Writes the record as one JSON object, null for what nobody saw. */
+void record_gen(yajl_gen g, const struct migration_record *r);
+
+/* Reads what record_gen wrote. -EBADMSG: not such an object, or a member of the wrong kind. */
+int record_parse(const char *json, size_t n, struct migration_record *ret);
+
+/* The words of the JSON. */
+const char *direction_name(enum direction d);
+const char *toolstack_name(enum toolstack t);
+const char *tracking_mode_name(enum tracking_mode m);
+const char *record_result_name(enum record_result r);
+const char *event_source_name(enum event_source s);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MIGRATION_H
+#define MIGRATION_H
+
+#include "base/tick.h"
+#include "metrics/event.h"
+#include "metrics/record.h"
+#include "metrics/sample.h"
+
+/* The one state machine that joins what the observers say into migration records. It asks nobody
+ * anything: events and samples go in, records come out. */
+struct migrations;
+
+/* What happened to a record; handed over at once. */
+enum record_change { RECORD_BEGUN, RECORD_ROUND, RECORD_FINAL, RECORD_ENDED };
+
+/* round: the one that began or was harvested with RECORD_ROUND, else NULL. The record is the state
+ * machine's and holds during the call. */
+typedef void record_fn(void *arg, enum record_change change, const struct migration_record *r,
+    const struct round *round);
+
+struct migrations *migrations_new(record_fn *fn, void *arg);
+void migrations_free(struct migrations *m);
+
+/* Applies one event; now tells the wall-clock time of its stamp. */
+void migrations_event(struct migrations *m, const struct event *e, const struct tick *now);
+
+/* A tick: identifies domains (uuid, name, memory), infers the tracking mode, ends what has ended without
+ * an event (the helper is gone, the domain is gone), and writes the scopes tracking and migration and the
+ * counts of scope host into the sample. */
+void migrations_tick(struct migrations *m, struct sample *s);
+
+/* A record that was open when the agent ended, as the journal kept it; alive: its helper still runs.
+ * If it does not, the record ends as lost. Takes over what *r owns. */
+void migrations_resume(struct migrations *m, struct migration_record *r, bool alive, const struct tick *now);
+
+/* From here on (CLOCK_MONOTONIC) the better source sees every log-dirty operation; a lesser source's
+ * word on them counts only before it, or never when since is INFINITY. */
+void migrations_covered(struct migrations *m, enum event_source source, double since);
+
+/* Restores the counters of all records that ever ended (from the journal). */
+void migrations_set_counts(struct migrations *m, uint64_t ended, uint64_t failed);
+
+/* True while log-dirty was seen on for the domain. */
+bool migrations_tracked(const struct migrations *m, uint32_t domid);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef OBSERVER_H
+#define OBSERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/tick.h"
+#include "metrics/event.h"
+
+/* A passive source of events. Each has a file of its own and is opened by its function below:
+ * -errno where it cannot work, and then ret_why (static text) names what is missing and what to do. */
+struct observer;
+
+struct observer_ops {
+	const char *name; /* "bpf", "uprobe", "process" */
+	enum event_source source;
+	/* To wait on with EPOLLIN, or -1: call read every tick. */
+	int (*fd)(struct observer *o);
+	/* Hands over all that is there, without waiting. -errno. */
+	int (*read)(struct observer *o, const struct tick *now, event_fn *fn, void *arg);
+	/* Events that had to be dropped so far. */
+	uint64_t (*lost)(struct observer *o);
+	/* Takes away all that it put into the kernel. */
+	void (*close)(struct observer *o);
+};
+
+struct observer {
+	const struct observer_ops *ops;
+	double since; /* CLOCK_MONOTONIC: from when on it sees everything */
+};
+
+/* kprobe and kretprobe on privcmd_ioctl with an eBPF program. */
+int rounds_bpf_open(struct observer **ret, const char **ret_why);
+/* uprobes on libxenctrl through tracefs; root is the file system's root ("" for "/"). Events that an
+ * earlier agent's probes left in their buffer are read first. */
+int rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why);
+/* /proc: libxl-save-helper, xenguest, emu-manager. */
+int proc_watch_open(const char *root, struct observer **ret, const char **ret_why);
+/* True if this process still runs as a migration helper and began at this starttime. */
+bool proc_watch_alive(const char *root, pid_t pid, uint64_t started);
+
+#endif

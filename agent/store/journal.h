@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include "metrics/record.h"
+
+/* migrations.jsonl: a finished record a line, appended whole and synced. migrations.open: what is under way,
+ * the whole record again at each of its changes, so that a killed agent loses at most the last one. */
+struct journal;
+
+/* A record that was open when the agent ended. Takes over what *r owns. */
+typedef void journal_open_fn(void *arg, struct migration_record *r);
+
+/* Opens or creates both below dir; files root:gid 0640. Drops a torn last line of either (and keeps it in
+ * NAME.torn). Calls fn for each open record whose id is not among the finished ones. ret_note: static text when
+ * something was repaired, else NULL. -errno. */
+int journal_open(const char *dir, gid_t gid, journal_open_fn *fn, void *arg, struct journal **ret,
+    const char **ret_note);
+void journal_close(struct journal *j);
+
+/* Notes the state of a record that is under way. -errno. */
+int journal_note(struct journal *j, const struct migration_record *r);
+
+/* Appends the finished record, syncs, then forgets that it was open. A record whose id is there already is not
+ * written again. -errno: nothing is forgotten. */
+int journal_finish(struct journal *j, const struct migration_record *r);
+
+/* Records that ended, and those of them that did not complete. */
+void journal_counts(const struct journal *j, uint64_t *ret_ended, uint64_t *ret_failed);
+
+/* For readers, in any process: calls fn with each line (without its line end) of dir/migrations.jsonl, newest
+ * first, until it returns false. -errno; 0 also when there is no file yet. */
+typedef bool journal_line_fn(void *arg, const char *line, size_t n);
+int journal_read(const char *dir, journal_line_fn *fn, void *arg);
+
+#endif

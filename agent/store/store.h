@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef STORE_H
+#define STORE_H
+
+#include "metrics/sample.h"
+
+/* RRD files below dir: host.rrd, vm/UUID.rrd, vm/UUID.tracking.rrd. The writer belongs to the root half;
+ * the files are root:gid 0640, the directories 0750, so that the serve half can read them. */
+struct store;
+
+/* step: seconds between two samples. -errno. */
+int store_open(const char *dir, unsigned step, gid_t gid, struct store **ret);
+void store_close(struct store *s);
+
+/* Writes one sample into the files; creates those that are missing, sets aside those that are corrupt
+ * (renamed to NAME.corrupt-TIME), skips those that are ahead of the clock. Each trouble is said once.
+ * Returns 0, or the -errno of the last file that failed. */
+int store_write(struct store *s, const struct sample *sample);
+
+/* For the readers, in any process. One series of a file: values[i] is that of the step that ends at
+ * start + (i + 1) * step. */
+struct series {
+	double start, step; /* seconds since 1970; seconds */
+	size_t n;
+	double *values; /* NAN: unknown */
+};
+
+/* The data source of a metric between two times at the best resolution that reaches back to start, but not
+ * finer than step seconds (0: the finest). uuid: the domain, NULL for the host. cf: "AVERAGE", "MIN" or "MAX".
+ * -ENOENT: no file or no such metric in it; -EINVAL. The caller frees ret->values. */
+int store_read(const char *dir, const char *uuid, enum metric_id id, const char *cf, double start,
+    double end, double step, struct series *ret);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "base/utf8.h"
+#include "base/util.h"
+#include "config/config.h"
+#include "tests/tap.h"
+
+static void
+test_parse(void)
+{
+	uint64_t v = 7;
+	double s;
+	bool yes;
+	char uuid[37];
+
+	ok(parse_u64("42", 0, 100, &v) == 0 && v == 42, "a number is read");
+	ok(parse_u64("101", 0, 100, &v) == -ERANGE && v == 42, "one outside its range is refused and changes nothing");
+	ok(parse_u64("-1", 0, 100, &v) == -EINVAL, "a sign is refused");
+	ok(parse_u64("", 0, 100, &v) == -EINVAL, "an empty text is refused");
+	ok(parse_u64("1 ", 0, 100, &v) == -EINVAL, "what follows a number is refused");
+	ok(parse_u64("99999999999999999999999", 0, UINT64_MAX, &v) == -ERANGE, "a number too large for 64 bits is refused");
+	ok(parse_bool("on", &yes) == 0 && yes, "on is yes");
+	ok(parse_bool("maybe", &yes) == -EINVAL, "maybe is neither");
+	ok(parse_seconds("-1.5", &s) == 0 && s == -1.5, "seconds may be negative");
+	ok(parse_seconds("1e999", &s) == -EINVAL, "infinite seconds are refused");
+	ok(parse_seconds("nan", &s) == -EINVAL, "NaN seconds are refused");
+	ok(parse_uuid("0123456F-89AB-cdef-0123-456789abcdef", uuid) == 0 &&
+	    strcmp(uuid, "0123456f-89ab-cdef-0123-456789abcdef") == 0, "a UUID is read and made lower case");
+	ok(parse_uuid("../../../../../../../../etc/passwd-x", uuid) == -EINVAL, "a path of 36 characters is no UUID");
+}
+
+static void
+test_text(void)
+{
+	struct strbuf b = {NULL, 0, 0};
+	char name[8];
+
+	utf8_clean(name, sizeof(name), "a\n\xff\xc3\xa9");
+	ok(strcmp(name, "a??\xc3\xa9") == 0, "control characters and broken UTF-8 become question marks");
+	utf8_clean(name, sizeof(name), "abcdef\xe2\x82\xac");
+	ok(strcmp(name, "abcdef") == 0, "a cut falls between two characters");
+	ok(utf8_length("\xed\xa0\x80") == 0, "a surrogate is not UTF-8");
+	ok(utf8_length("\xc0\x80") == 0, "an overlong form is not UTF-8");
+	strbuf_label(&b, "a\"b\\c\nd\x01\xff");
+	ok(strcmp(b.text, "a\\\"b\\\\c\\nd" UTF8_REPLACEMENT UTF8_REPLACEMENT) == 0, "a label's value is escaped");
+	strbuf_done(&b);
+	strbuf_number(&b, 0.1);
+	strbuf_str(&b, " ");
+	strbuf_number(&b, 1e15);
+	strbuf_str(&b, " ");
+	strbuf_number(&b, NAN);
+	ok(strcmp(b.text, "0.1 1e+15 NaN") == 0, "numbers are short and exact: %s", b.text);
+	strbuf_done(&b);
+}
+
+static void
+test_config(void)
+{
+	struct config c;
+	char why[256];
+
+	config_init(&c);
+	ok(config_number(&c, OPTION_step) == 5, "options have defaults");
+	ok(config_set(&c, "step", "10") == 0 && config_number(&c, OPTION_step) == 10, "an option is set");
+	ok(config_set(&c, "step", "0") == -ERANGE && config_number(&c, OPTION_step) == 10, "a value outside the range is refused");
+	ok(config_set(&c, "stepp", "1") == -ENOENT, "an unknown option is refused");
+	config_explain("stepp", -ENOENT, why, sizeof(why));
+	ok(strstr(why, "\"stepp\"") && strstr(why, "--dump-config"), "and the message names it and the way out: %s", why);
+	config_done(&c);
+}
+
+int
+main(void)
+{
+	test_parse();
+	test_text();
+	test_config();
+	return done_testing();
+}
