@@ -42,7 +42,7 @@ log_level_parse(const char *text, enum log_level *ret_level)
 	return -EINVAL;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 write_line(enum log_level level, const char *part, const char *format, va_list ap)
 {
 	char line[MAX_LINE];
