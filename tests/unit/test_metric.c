@@ -60,7 +60,14 @@ test_help(const struct metric *m)
 	size_t n = strlen(m->help);
 
 	ok((isupper((unsigned char) m->help[0]) || isdigit((unsigned char) m->help[0])) && n > 10 && m->help[n - 1] == '.' &&
-	    !strchr(m->help, '\n'), "%s: the help is a sentence", m->name);
+	    !strpbrk(m->help, "\n\\\"|`"), "%s: the help is a sentence without markup", m->name);
+}
+
+/* The name of the family in OpenMetrics is without the suffix of a counter or an info. */
+static size_t
+family(const struct metric *m)
+{
+	return strlen(m->name) - (m->type == MT_COUNTER ? strlen("_total") : m->type == MT_INFO ? strlen("_info") : 0);
 }
 
 static void
@@ -72,6 +79,9 @@ test_unique(enum metric_id a)
 	for (enum metric_id b = a + 1; *m->ds && b < metric_scopes[metric_scope_of(a)].end; b++)
 		if (strcmp(metric_table[b].ds, m->ds) == 0)
 			ok(0, "%s: data source %s is used twice in a file", m->name, m->ds);
+	for (enum metric_id b = a + 1; b < METRIC_COUNT; b++)
+		if (family(m) == family(&metric_table[b]) && strncmp(m->name, metric_table[b].name, family(m)) == 0)
+			ok(0, "%s: its OpenMetrics family is that of %s", m->name, metric_table[b].name);
 }
 
 static void
