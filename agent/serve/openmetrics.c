@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "serve/openmetrics.h"
+
+#include <math.h>
+
+#include "base/util.h"
+#include "metrics/metric_text.h"
+
+#define LABEL_SIZE 1024
+
+/* The objects of a scope: labels and values are asked for once, then written family by family. */
+struct table {
+	struct strbuf text; /* "{uuid=...}" of each, one after the other, terminated */
+	size_t n, rows;
+	size_t *label; /* where its labels begin in text */
+	size_t *key;   /* bytes of them that name the object */
+	bool *repeated;
+	double *value; /* [object][row] */
+};
+
+static void
+table_done(struct table *t)
+{
+	strbuf_done(&t->text);
+	free(t->label);
+	free(t->key);
+	free(t->repeated);
+	free(t->value);
+}
+
+static void
+add_labels(struct table *t, const struct sample *s, enum metric_scope scope, size_t i)
+{
+	const char *name = metric_scopes[scope].labels;
+	bool info = metric_table[metric_scopes[scope].first].type == MT_INFO;
+	char value[LABEL_SIZE];
+
+	t->label[i] = t->text.n;
+	for (unsigned k = 0; *name; k++) {
+		size_t n = strcspn(name, ",");
+
+		sample_label(s, scope, i, k, value, sizeof(value));
+		strbuf_str(&t->text, k == 0 ? "{" : ",");
+		strbuf_add(&t->text, name, n);
+		strbuf_str(&t->text, "=\"");
+		strbuf_label(&t->text, value);
+		strbuf_str(&t->text, "\"");
+		if (k == 0 || !info)
+			t->key[i] = t->text.n - t->label[i];
+		name += n + (name[n] == ',');
+	}
+	if (*metric_scopes[scope].labels)
+		strbuf_str(&t->text, "}");
+	strbuf_add(&t->text, "", 1);
+}
+
+struct entry {
+	const char *key;
+	size_t n, i;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = memcmp(x->key, y->key, MIN(x->n, y->n));
+
+	if (c == 0)
+		c = (x->n > y->n) - (x->n < y->n);
+	return c ? c : (x->i > y->i) - (x->i < y->i);
+}
+
+static void
+find_repeated(struct table *t)
+{
+	_cleanup_(freep) struct entry *e = xmalloc(t->n * sizeof(*e));
+
+	for (size_t i = 0; i < t->n; i++)
+		e[i] = (struct entry){t->text.text + t->label[i], t->key[i], i};
+	qsort(e, t->n, sizeof(*e), compare);
+	for (size_t i = 1; i < t->n; i++)
+		if (e[i].n == e[i - 1].n && memcmp(e[i].key, e[i - 1].key, e[i].n) == 0)
+			t->repeated[e[i].i] = true;
+}
+
+static void
+table_fill(struct table *t, const struct sample *s, enum metric_scope scope)
+{
+	t->n = sample_count(s, scope);
+	t->rows = (size_t) (metric_scopes[scope].end - metric_scopes[scope].first);
+	t->label = xcalloc(t->n, sizeof(*t->label));
+	t->key = xcalloc(t->n, sizeof(*t->key));
+	t->repeated = xcalloc(t->n, sizeof(*t->repeated));
+	t->value = xcalloc(t->n * t->rows, sizeof(*t->value));
+	for (size_t i = 0; i < t->n; i++) {
+		add_labels(t, s, scope, i);
+		sample_values(s, scope, i, t->value + i * t->rows);
+	}
+	if (t->n > 1)
+		find_repeated(t);
+}
+
+static void
+write_family(
+    struct strbuf *b, const struct metric *m, const struct table *t, size_t row, bool openmetrics)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		double v = t->value[i * t->rows + row];
+
+		if (isnan(v) || t->repeated[i])
+			continue;
+		if (!begun)
+			metric_metadata(b, m, openmetrics);
+		begun = true;
+		strbuf_str(b, m->name);
+		strbuf_str(b, t->text.text + t->label[i]);
+		strbuf_str(b, " ");
+		strbuf_number(b, v);
+		strbuf_str(b, "\n");
+	}
+}
+
+void
+openmetrics_write(struct strbuf *b, const struct sample *s, bool openmetrics)
+{
+	for (enum metric_scope scope = 0; scope < SCOPE_COUNT; scope++) {
+		_cleanup_(table_done) struct table t = {{NULL, 0, 0}, 0, 0, NULL, NULL, NULL, NULL};
+
+		table_fill(&t, s, scope);
+		for (size_t row = 0; row < t.rows; row++)
+			write_family(b, &metric_table[metric_scopes[scope].first + row], &t, row,
+			    openmetrics);
+	}
+	if (openmetrics)
+		strbuf_str(b, "# EOF\n");
+}
