@@ -20,6 +20,7 @@ struct hv;
 #define MAX_CMDLINE 1024	   /* xen_commandline_t */
 #define MAX_CONSOLE (4u << 20)	   /* of the console ring that is read */
 #define MAX_HV_NAME 1024	   /* a domain's name as xenstore holds it */
+#define MAX_HV_LIST 1024	   /* domains of one answer */
 
 struct hv_version {
 	unsigned major, minor;
@@ -76,7 +77,7 @@ struct hv_ops {
 	int (*featureset)(struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n);
 	/* The whole ring, never cleared; the caller frees it. */
 	int (*console_ring)(struct hv *hv, char **ret_text, size_t *ret_n);
-	/* At most max domains with ids from first on, in one hypercall; ret_n of them. */
+	/* At most max domains, and MAX_HV_LIST, with ids from first on, in one hypercall; ret_n of them. */
 	int (*domain_list)(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max, size_t *ret_n);
 	int (*domain_policy)(struct hv *hv, uint32_t domid, struct hv_policy *ret);
 	/* Pauses that vCPU for a moment: rarely, and never while the domain is tracked. */
@@ -85,7 +86,8 @@ struct hv_ops {
 	int (*domain_name)(struct hv *hv, uint32_t domid, char ret[MAX_HV_NAME]);
 	/* Readable when changes are to be had; -1 when there is none to wait for. */
 	int (*change_fd)(struct hv *hv);
-	/* The next change without waiting; -EAGAIN: none. */
+	/* The next change without waiting; -EAGAIN: none. After any other error there will be none: stop
+	 * waiting for change_fd. */
 	int (*next_change)(struct hv *hv, struct hv_change *ret);
 	/* Asks for changes of this domain's name. */
 	int (*watch_name)(struct hv *hv, uint32_t domid, bool on);
@@ -111,17 +113,22 @@ struct hv {
  * without Xen. */
 int hv_xen_open(struct hv **ret_hv, const char **ret_note);
 
-/* Wraps inner, which it owns from then on; what is written goes to fd, which stays the caller's. */
+/* Wraps inner, which it owns if it succeeds; what is written goes to fd, which stays the caller's. -errno:
+ * the capture's first line could not be written. */
 int hv_record_open(struct hv *inner, int fd, const struct tick *now, struct hv **ret_hv);
-/* Adds an observer's event to the capture. */
+/* Adds an observer's event to the capture. As hv_record_status. */
 int hv_record_event(struct hv *hv, const struct event *e);
 /* Marks the time of the answers that follow. */
 void hv_record_tick(struct hv *hv, const struct tick *now);
+/* 0, or the -errno of the write that ended the recording; the calls themselves go on. */
+int hv_record_status(struct hv *hv);
 
-/* Loads a capture. Its first instant plays at *start. Answers are those last recorded at or before the
- * time set by hv_replay_seek. -EBADMSG: not a capture, or none that this version reads; a torn last line
- * is dropped and ret_note says so. */
+/* Opens a capture (docs/capture-format.md). Its first instant plays at *start. Answers are those last
+ * recorded at or before the time set by hv_replay_seek; a question that nobody asked by then gives
+ * -ENODATA. -EBADMSG: not a capture, or none that this version reads; a torn last line is dropped and
+ * ret_note says so (static text or NULL). */
 int hv_replay_open(const char *path, const struct tick *start, struct hv **ret_hv, const char **ret_note);
+/* Going back in time plays the capture from its beginning, its events too. */
 void hv_replay_seek(struct hv *hv, const struct tick *now);
 /* The next event at or before the time set, its stamps moved to the replay's time; -EAGAIN: none. */
 int hv_replay_next_event(struct hv *hv, struct event *ret);
