@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "hv/hv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/util.h"
+#include "tests/tap.h"
+
+/* A small hypervisor of our own; turn makes it answer differently. */
+struct fake {
+	struct hv hv;
+	int turn;
+	int changes;
+};
+
+#define RING "(XEN) first\n(XEN) \x01 a control character\n\xff\xfe bytes\n"
+#define RING_PLAYED "(XEN) first\n(XEN) \x01 a control character\n?? bytes\n"
+#define NAME "g\xc3\xbcst \"quoted\" \\ \n"
+#define BOOT_ID "01234567-89ab-cdef-0123-456789abcdef"
+#define LOG_PATH "/var/log/xen/hypervisor.log"
+
+static int
+turn_of(struct hv *hv)
+{
+	hv->hypercalls++;
+	return ((struct fake *) hv)->turn;
+}
+
+static int
+fake_version(struct hv *hv, struct hv_version *ret)
+{
+	(void) turn_of(hv);
+	memset(ret, 0xa5, sizeof(*ret)); /* what is behind a string's end is nobody's business */
+	ret->major = 4;
+	ret->minor = 17;
+	str_copy(ret->extra, sizeof(ret->extra), ".7");
+	str_copy(ret->changeset, sizeof(ret->changeset), "");
+	str_copy(ret->capabilities, sizeof(ret->capabilities), "xen-3.0-x86_64 hvm-3.0-x86_64 ");
+	return 0;
+}
+
+static int
+fake_cmdline(struct hv *hv, char ret[MAX_CMDLINE])
+{
+	if (turn_of(hv) == 1)
+		return -EACCES;
+	str_copy(ret, MAX_CMDLINE, "smap=hvm ept=no-pml");
+	return 0;
+}
+
+static int
+fake_physinfo(struct hv *hv, struct hv_physinfo *ret)
+{
+	*ret = (struct hv_physinfo){.cpus = 2,
+	    .cpu_khz = 2600000,
+	    .total_pages = 1048576,
+	    .free_pages = 1000 + (unsigned) turn_of(hv),
+	    .hvm = true,
+	    .pv = true,
+	    .hap = true};
+	return 0;
+}
+
+static int
+fake_featureset(struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
+{
+	(void) turn_of(hv);
+	if (set == HV_FEATURES_HVM)
+		return -EOPNOTSUPP;
+	memset(words, 0, MAX_FEATURE_WORDS * sizeof(*words));
+	words[0] = UINT32_MAX;
+	words[5] = 1u << 20 | set;
+	*ret_n = 18;
+	return 0;
+}
+
+static int
+fake_console_ring(struct hv *hv, char **ret_text, size_t *ret_n)
+{
+	(void) turn_of(hv);
+	*ret_text = xstrdup(RING);
+	*ret_n = strlen(RING);
+	return 0;
+}
+
+static int
+fake_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max, size_t *ret_n)
+{
+	uint32_t there = 3 + (uint32_t) turn_of(hv);
+	size_t n = 0;
+
+	for (uint32_t id = first; id < there && n < max; id++)
+		ret[n++] = (struct hv_domain){.domid = id,
+		    .uuid = {(uint8_t) id, 0xff, 0x10, [15] = 7},
+		    .hvm = id > 0,
+		    .hap = id > 0,
+		    .device_model = id == 2,
+		    .blocked = id == 1,
+		    .crashed = id == 2,
+		    .running = id == 0,
+		    .online_vcpus = 1,
+		    .max_vcpu_id = id,
+		    .cpu_ns = UINT64_MAX - id,
+		    .pages = 32768,
+		    .max_pages = 33024};
+	*ret_n = n;
+	return 0;
+}
+
+static int
+fake_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
+{
+	(void) turn_of(hv);
+	if (domid == 9)
+		return -ESRCH;
+	*ret = (struct hv_policy){1u << 20, 4, UINT32_MAX};
+	return 0;
+}
+
+static int
+fake_vcpu_cr4(struct hv *hv, uint32_t domid, unsigned vcpu, uint64_t *ret_cr4)
+{
+	(void) turn_of(hv);
+	*ret_cr4 = 0x3006f0 + ((uint64_t) domid << 32) + vcpu;
+	return 0;
+}
+
+static int
+fake_domain_name(struct hv *hv, uint32_t domid, char ret[MAX_HV_NAME])
+{
+	hv->xenstore_reads++;
+	if (domid == 9)
+		return -ENOENT;
+	str_copy(ret, MAX_HV_NAME, NAME);
+	return 0;
+}
+
+static int
+fake_change_fd(struct hv *hv)
+{
+	(void) hv;
+	return 77;
+}
+
+static int
+fake_next_change(struct hv *hv, struct hv_change *ret)
+{
+	struct fake *f = (struct fake *) hv;
+
+	if (f->changes == 0)
+		return -EAGAIN;
+	*ret = --f->changes ? (struct hv_change){.domains = true} : (struct hv_change){.name = true, .domid = 2};
+	return 0;
+}
+
+static int
+fake_watch_name(struct hv *hv, uint32_t domid, bool on)
+{
+	(void) hv, (void) on;
+	return domid == 9 ? -ENOENT : 0;
+}
+
+static int
+fake_xenstat(struct hv *hv, struct hv_xenstat *ret, size_t max, size_t *ret_n)
+{
+	(void) turn_of(hv), (void) max;
+	ret[0] = (struct hv_xenstat){0};
+	ret[1] = (struct hv_xenstat){1, 1ull << 60, 2, 3, 4, true, true};
+	*ret_n = 2;
+	return 0;
+}
+
+static int
+fake_cpu_model(struct hv *hv, char *buf, size_t n)
+{
+	(void) hv;
+	str_copy(buf, n, "A processor @ 2 GHz");
+	return 0;
+}
+
+static int
+fake_boot_id(struct hv *hv, char ret_boot_id[37])
+{
+	(void) hv;
+	str_copy(ret_boot_id, 37, BOOT_ID);
+	return 0;
+}
+
+static int
+fake_console_log(struct hv *hv, const char *path, size_t max, char **ret_text, size_t *ret_n)
+{
+	(void) hv, (void) max;
+	if (strcmp(path, LOG_PATH) != 0)
+		return -ENOENT;
+	*ret_text = xstrdup("(XEN) saved\n");
+	*ret_n = strlen(*ret_text);
+	return 0;
+}
+
+static void
+fake_close(struct hv *hv)
+{
+	free(hv);
+}
+
+static const struct hv_ops fake_ops = {
+    .version = fake_version,
+    .cmdline = fake_cmdline,
+    .physinfo = fake_physinfo,
+    .featureset = fake_featureset,
+    .console_ring = fake_console_ring,
+    .domain_list = fake_domain_list,
+    .domain_policy = fake_domain_policy,
+    .vcpu_cr4 = fake_vcpu_cr4,
+    .domain_name = fake_domain_name,
+    .change_fd = fake_change_fd,
+    .next_change = fake_next_change,
+    .watch_name = fake_watch_name,
+    .xenstat = fake_xenstat,
+    .cpu_model = fake_cpu_model,
+    .boot_id = fake_boot_id,
+    .console_log = fake_console_log,
+    .close = fake_close,
+};
+
+static struct fake *
+fake_open(void)
+{
+	struct fake *f = xcalloc(1, sizeof(*f));
+
+	f->hv.ops = &fake_ops;
+	return f;
+}
+
+static struct tick
+at(double seconds)
+{
+	return (struct tick){1000.25 + seconds, 1.7e9 + seconds};
+}
+
+/* Everything that a hypervisor answers, to compare two of them. */
+#define CALLS 24
+
+struct said {
+	int r[CALLS];
+	size_t n;
+	struct hv_version version;
+	char cmdline[MAX_CMDLINE], name[MAX_HV_NAME], model[64], boot_id[37];
+	struct hv_physinfo physinfo;
+	uint32_t words[HV_FEATURESETS][MAX_FEATURE_WORDS];
+	size_t n_words[HV_FEATURESETS];
+	char *ring, *log;
+	struct hv_domain domain[8];
+	struct hv_xenstat stat[8];
+	size_t n_domains, n_stats;
+	struct hv_policy policy;
+	uint64_t cr4;
+};
+
+/* Asks all questions; the answers' padding is zero. */
+static void
+ask_all(struct hv *hv, struct said *s)
+{
+	const struct hv_ops *ops = hv->ops;
+	size_t n = 0, i = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->r[i++] = ops->version(hv, &s->version);
+	s->r[i++] = ops->cmdline(hv, s->cmdline);
+	s->r[i++] = ops->physinfo(hv, &s->physinfo);
+	for (int set = 0; set < HV_FEATURESETS; set++)
+		s->r[i++] = ops->featureset(hv, (enum hv_featureset) set, s->words[set], &s->n_words[set]);
+	s->r[i++] = ops->console_ring(hv, &s->ring, &n);
+	s->r[i++] = ops->domain_list(hv, 0, s->domain, 8, &s->n_domains);
+	s->r[i++] = ops->domain_policy(hv, 1, &s->policy);
+	s->r[i++] = ops->domain_policy(hv, 9, &s->policy);
+	s->r[i++] = ops->vcpu_cr4(hv, 1, 3, &s->cr4);
+	s->r[i++] = ops->domain_name(hv, 1, s->name);
+	s->r[i++] = ops->domain_name(hv, 9, s->name);
+	s->r[i++] = ops->xenstat(hv, s->stat, 8, &s->n_stats);
+	s->r[i++] = ops->cpu_model(hv, s->model, sizeof(s->model));
+	s->r[i++] = ops->boot_id(hv, s->boot_id);
+	s->r[i++] = ops->console_log(hv, LOG_PATH, 4096, &s->log, &n);
+	s->r[i++] = ops->console_log(hv, "/nowhere", 4096, &s->log, &n);
+	s->n = i;
+}
+
+static void
+said_done(struct said *s)
+{
+	free(s->ring);
+	free(s->log);
+}
+
+static void
+compare(const struct said *a, const struct said *b, const char *when)
+{
+	int same = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		same += a->r[i] == b->r[i];
+	ok(same == (int) a->n, "%s: each of %zu calls returns the same, errors too", when, a->n);
+	ok(a->version.major == b->version.major && a->version.minor == b->version.minor &&
+	    strcmp(a->version.extra, b->version.extra) == 0 && strcmp(a->version.changeset, b->version.changeset) == 0 &&
+	    strcmp(a->version.capabilities, b->version.capabilities) == 0, "%s: the version is equal", when);
+	ok(strcmp(a->cmdline, b->cmdline) == 0, "%s: the command line is equal", when);
+	ok(memcmp(&a->physinfo, &b->physinfo, sizeof(a->physinfo)) == 0, "%s: physinfo is equal", when);
+	ok(memcmp(a->words, b->words, sizeof(a->words)) == 0 &&
+	    memcmp(a->n_words, b->n_words, sizeof(a->n_words)) == 0, "%s: the featuresets are equal", when);
+	ok(a->n_domains == b->n_domains && memcmp(a->domain, b->domain, sizeof(a->domain)) == 0,
+	    "%s: the domains are equal", when);
+	ok(memcmp(&a->policy, &b->policy, sizeof(a->policy)) == 0 && a->cr4 == b->cr4, "%s: policy and CR4 are equal", when);
+	ok(strcmp(a->name, b->name) == 0, "%s: the name is equal", when);
+	ok(a->n_stats == b->n_stats && memcmp(a->stat, b->stat, sizeof(a->stat)) == 0, "%s: libxenstat's figures are equal", when);
+	ok(strcmp(a->model, b->model) == 0 && strcmp(a->boot_id, b->boot_id) == 0, "%s: the CPU model and boot id are equal", when);
+	ok(strcmp(a->log, b->log) == 0, "%s: the console log is equal", when);
+	ok(strcmp(b->ring, RING_PLAYED) == 0, "%s: the console ring is equal, but that broken UTF-8 became ?", when);
+}
+
+static const struct event event_shadow = {.kind = EVENT_SHADOW_OP,
+    .source = SOURCE_BPF,
+    .seconds = 0.000012345,
+    .pid = 1234,
+    .domid = 1,
+    .op = SHADOW_OP_CLEAN,
+    .mode = SHADOW_MODE_FINAL,
+    .result = -EBUSY,
+    .pages = 1ull << 40,
+    .dirty = UINT32_MAX};
+static const struct event event_process = {.kind = EVENT_PROCESS_BEGIN,
+    .source = SOURCE_PROCESS,
+    .seconds = NAN,
+    .pid = 1234,
+    .domid = 1,
+    .role = ROLE_LIVE_SAVE,
+    .toolstack = TOOLSTACK_XL,
+    .started = UINT64_MAX,
+    .comm = "libxl-save-help"};
+
+static void
+record_event_at(struct hv *hv, struct event e, double seconds)
+{
+	e.at = at(seconds).mono;
+	ok(hv_record_event(hv, &e) == 0, "an event at %g s is recorded", seconds);
+}
+
+/* Records two ticks of the fake into a new file; what it said at each. */
+static FILE *
+record(struct said *first, struct said *second, char path[64])
+{
+	FILE *f = tmpfile();
+	struct fake *fake = fake_open();
+	struct hv *hv = NULL;
+	struct tick t = at(0);
+	struct hv_change change;
+	struct stat st, again;
+	struct said same;
+
+	(void) snprintf(path, 64, "/proc/self/fd/%d", fileno(f));
+	fake->hv.hypercalls = 5;
+	ok(hv_record_open(&fake->hv, fileno(f), &t, &hv) == 0 && hv->hypercalls == 6, "recording begins with the version");
+	ask_all(hv, first);
+	(void) fstat(fileno(f), &st);
+	ask_all(hv, &same);
+	(void) fstat(fileno(f), &again);
+	ok(st.st_size > 0 && st.st_size == again.st_size, "answers that have not changed are not written again");
+	said_done(&same);
+	ok(hv->hypercalls == fake->hv.hypercalls && hv->xenstore_reads == fake->hv.xenstore_reads &&
+	    hv->xenstore_reads == 4, "the recorder's counters are those of what it wraps");
+	ok(hv->ops->change_fd(hv) == 77 && hv->ops->watch_name(hv, 1, true) == 0 &&
+	    hv->ops->watch_name(hv, 9, true) == -ENOENT, "watches go through");
+	record_event_at(hv, event_process, 0.5);
+	record_event_at(hv, event_shadow, 2.000000001);
+	fake->turn = 1;
+	fake->changes = 2;
+	t = at(5);
+	hv_record_tick(hv, &t);
+	ok(hv->ops->next_change(hv, &change) == 0 && change.domains, "changes go through");
+	ok(hv->ops->next_change(hv, &change) == 0 && change.name && change.domid == 2, "names' too");
+	ok(hv->ops->next_change(hv, &change) == -EAGAIN, "and there is an end to them");
+	ask_all(hv, second);
+	record_event_at(hv, event_shadow, 4.75);
+	ok(hv_record_status(hv) == 0, "all was written");
+	hv_closep(&hv);
+	return f;
+}
+
+static bool
+same_event(const struct event *a, const struct event *b, double seconds)
+{
+	struct event x = *a, y = *b;
+	bool times = fabs(y.at - (seconds + 500)) < 1e-8 &&
+	    (isnan(x.seconds) ? isnan(y.seconds) : fabs(x.seconds - y.seconds) < 1e-9);
+
+	x.at = y.at = x.seconds = y.seconds = 0;
+	return times && x.kind == y.kind && x.source == y.source && x.pid == y.pid && x.domid == y.domid &&
+	    x.op == y.op && x.mode == y.mode && x.result == y.result && x.pages == y.pages &&
+	    x.dirty == y.dirty && x.role == y.role && x.toolstack == y.toolstack &&
+	    x.started == y.started && strcmp(x.comm, y.comm) == 0;
+}
+
+static bool
+readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void
+check_events(struct hv *hv)
+{
+	struct event e;
+	struct tick t = {501, 0};
+
+	hv_replay_seek(hv, &t);
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_process, &e, 0.5), "the event at 0.5 s is due after 1 s");
+	ok(hv_replay_next_event(hv, &e) == -EAGAIN, "and no other");
+	t.mono = 505;
+	hv_replay_seek(hv, &t);
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 2.000000001), "the second has all its figures");
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 4.75), "one that came late keeps its own time");
+	ok(hv_replay_next_event(hv, &e) == -EAGAIN, "then there are no more");
+}
+
+static void
+check_changes(struct hv *hv)
+{
+	struct hv_change c;
+
+	ok(readable(hv->ops->change_fd(hv)), "when there are changes the descriptor is readable");
+	ok(hv->ops->next_change(hv, &c) == 0 && c.domains && !c.name, "the first change comes");
+	ok(hv->ops->next_change(hv, &c) == 0 && !c.domains && c.name && c.domid == 2, "and the second");
+	ok(hv->ops->next_change(hv, &c) == -EAGAIN, "and no more");
+	ok(!readable(hv->ops->change_fd(hv)), "and the descriptor is not readable any more");
+}
+
+static void
+test_round_trip(void)
+{
+	struct said first, second, played;
+	char path[64];
+	_cleanup_(fclosep) FILE *f = record(&first, &second, path);
+	_cleanup_(hv_closep) struct hv *hv = NULL;
+	const char *note = "";
+	struct tick t = {500, 1.8e9};
+	struct hv_domain d[4];
+	size_t n;
+
+	ok(hv_replay_open(path, &t, &hv, &note) == 0 && hv->replay && !note, "what was recorded is played");
+	ok(fabs(hv_replay_length(hv) - 5) < 1e-9, "it lasts five seconds");
+	ask_all(hv, &played);
+	compare(&first, &played, "at the beginning");
+	said_done(&played);
+	ok(!readable(hv->ops->change_fd(hv)), "nothing has changed yet");
+	check_events(hv);
+	check_changes(hv);
+	ask_all(hv, &played);
+	compare(&second, &played, "after five seconds");
+	said_done(&played);
+	ok(hv->ops->domain_list(hv, 2, d, 4, &n) == 0 && n == 2 && d[0].domid == 2,
+	    "domains may be asked for from another id on than was recorded");
+	ok(hv->ops->domain_list(hv, 0, d, 1, &n) == 0 && n == 1, "and fewer at a time");
+	t.mono = 500;
+	hv_replay_seek(hv, &t);
+	ask_all(hv, &played);
+	compare(&first, &played, "gone back to the beginning");
+	said_done(&played);
+	check_events(hv);
+	ok(hv->ops->watch_name(hv, 1, true) == 0, "a name's watch is accepted");
+	said_done(&first);
+	said_done(&second);
+}
+
+static void
+test_faults(void)
+{
+	struct said first, second, played;
+	char path[64];
+	_cleanup_(fclosep) FILE *f = record(&first, &second, path);
+	_cleanup_(hv_closep) struct hv *hv = NULL;
+	const char *note;
+	struct tick t = {500, 0};
+	struct hv_change c;
+
+	(void) hv_replay_open(path, &t, &hv, &note);
+	for (size_t nth = 1; nth <= first.n; nth++) {
+		int hit = 0;
+
+		hv_replay_fail(hv, (unsigned) nth, ENOMEM);
+		ask_all(hv, &played);
+		for (size_t i = 0; i < first.n; i++)
+			hit += played.r[i] == (i + 1 == nth ? -ENOMEM : first.r[i]);
+		ok(hit == (int) first.n, "call %zu fails, once, and no other", nth);
+		said_done(&played);
+	}
+	hv_replay_fail(hv, 2, EIO);
+	ok(hv->ops->watch_name(hv, 1, true) == 0 && hv->ops->next_change(hv, &c) == -EIO, "so may watches and changes");
+	hv_replay_fail(hv, 1, EIO);
+	hv_replay_fail(hv, 0, 0);
+	ok(hv->ops->watch_name(hv, 1, true) == 0, "and it can be turned off");
+	said_done(&first);
+	said_done(&second);
+}
+
+/* Every length that a kill can leave. */
+static void
+test_torn(void)
+{
+	struct said first, second;
+	char path[64];
+	_cleanup_(fclosep) FILE *f = record(&first, &second, path);
+	struct tick t = {500, 0};
+	struct stat st;
+	int whole = 0, torn = 0, other = 0;
+
+	(void) fstat(fileno(f), &st);
+	for (off_t n = st.st_size; n > 0; n--) {
+		_cleanup_(hv_closep) struct hv *hv = NULL;
+		const char *note = NULL;
+		int r;
+
+		(void) !ftruncate(fileno(f), n);
+		r = hv_replay_open(path, &t, &hv, &note);
+		whole += r == 0 && !note;
+		torn += r == 0 && note;
+		other += r != 0 && r != -EBADMSG;
+	}
+	ok(whole > 20 && torn > whole, "cut anywhere, the whole lines are played and the torn one is left out");
+	ok(other == 0, "cut in its first line it is not a capture");
+	said_done(&first);
+	said_done(&second);
+}
+
+static void
+test_write_errors(void)
+{
+	struct fake *fake = fake_open();
+	_cleanup_(closep) int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct hv *hv = NULL;
+	struct tick t = at(0);
+	struct event e = event_shadow;
+	int pipe_fd[2];
+	char cmdline[MAX_CMDLINE];
+
+	ok(hv_record_open(&fake->hv, fd, &t, &hv) == -ENOSPC && !hv, "a full disk is said at once");
+	ok(pipe(pipe_fd) == 0 && hv_record_open(&fake->hv, pipe_fd[1], &t, &hv) == 0, "and what is wrapped is still the caller's");
+	(void) close(pipe_fd[1]);
+	ok(hv->ops->cmdline(hv, cmdline) == 0 && hv_record_status(hv) == -EBADF, "a write that fails later does not fail the call");
+	ok(hv_record_event(hv, &e) == -EBADF && hv->ops->cmdline(hv, cmdline) == 0, "but is told");
+	(void) close(pipe_fd[0]);
+	hv_closep(&hv);
+}
+
+int
+main(void)
+{
+	test_round_trip();
+	test_faults();
+	test_torn();
+	test_write_errors();
+	return done_testing();
+}
