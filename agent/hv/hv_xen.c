@@ -17,6 +17,7 @@
 #include "hv/dom0_files.h"
 
 #define FIRST_RING (64 * 1024)
+#define FEW_DOMAINS (4096 / sizeof(xc_domaininfo_t)) /* whose list fits the page that libxencall keeps */
 #define MAX_POLICY_LEAVES 512 /* 4.17 has fewer than 128; larger than needed is fine */
 #define MAX_POLICY_MSRS 64
 #define CPUINFO "/proc/cpuinfo"
@@ -37,6 +38,7 @@ struct hv_xen {
 	struct xs_handle *xs;	   /* NULL: there is no xenstore */
 	xenstat_handle *stat;	   /* NULL until it is asked for */
 	xc_domaininfo_t *list;	   /* MAX_HV_LIST */
+	size_t domains;		   /* there were so many when the list was asked for last */
 };
 
 static struct hv_xen *
@@ -219,6 +221,23 @@ domain_of(const xc_domaininfo_t *info)
 	return d;
 }
 
+/* Room for all that there can be costs more than the hypercall, since the library maps, locks and copies
+ * it: asks for some more than there were, and again if that is not enough. */
+static int
+get_list(struct hv *hv, uint32_t first, size_t max)
+{
+	struct hv_xen *x = of(hv);
+	size_t few = MAX(x->domains + x->domains / 8, FEW_DOMAINS);
+	int n;
+
+	if (first == 0 && few < max) {
+		n = xc_domain_getinfolist(ask(hv), first, (unsigned) few, x->list);
+		if (n < (int) few)
+			return n;
+	}
+	return xc_domain_getinfolist(ask(hv), first, (unsigned) max, x->list);
+}
+
 static int
 xen_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max, size_t *ret_n)
 {
@@ -229,9 +248,11 @@ xen_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max
 		x->list = xcalloc(MAX_HV_LIST, sizeof(*x->list));
 	/* the hypercall's first id has 16 bits: beyond the last one it would begin anew */
 	if (first < DOMID_FIRST_RESERVED)
-		n = xc_domain_getinfolist(ask(hv), first, (unsigned) MIN(max, MAX_HV_LIST), x->list);
+		n = get_list(hv, first, MIN(max, MAX_HV_LIST));
 	if (n < 0)
 		return failure();
+	if (first == 0)
+		x->domains = (size_t) n;
 	for (int i = 0; i < n; i++)
 		ret[i] = domain_of(&x->list[i]);
 	*ret_n = (size_t) n;
