@@ -14,6 +14,7 @@ record_init(struct migration_record *r)
 	r->memory_pages = r->pages_sent = r->frames_sent = UNSEEN;
 	r->final.started = r->final.seconds = r->final.harvest_seconds = NAN;
 	r->final.pages = UNSEEN;
+	r->evidence.last = r->evidence.off = r->evidence.gone = NAN;
 }
 
 void
@@ -26,8 +27,12 @@ record_done(struct migration_record *r)
 void
 record_copy(struct migration_record *dst, const struct migration_record *src)
 {
+	size_t room = 1;
+
+	while (room < src->n_rounds) /* as record_add_round expects it */
+		room *= 2;
 	*dst = *src;
-	dst->round = xmalloc(src->n_rounds * sizeof(*dst->round));
+	dst->round = xmalloc(room * sizeof(*dst->round));
 	if (src->n_rounds)
 		memcpy(dst->round, src->round, src->n_rounds * sizeof(*dst->round));
 }

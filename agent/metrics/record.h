@@ -19,6 +19,7 @@
 #define RECORD_ID_SIZE 40
 #define VERSION_SIZE 64
 #define MAX_ROUNDS 4096	   /* kept of one migration; the later ones are counted only */
+#define MAX_RECORD_JSON (2u << 20) /* bytes of the longest record's JSON; a longer text is none of ours */
 #define UNSEEN (-1)	   /* a count that nobody saw: null in JSON; a time is NAN */
 
 enum direction { DIRECTION_OUT, DIRECTION_IN, DIRECTION_LOCAL, DIRECTION_SAVE };
@@ -29,12 +30,13 @@ enum stop_reason { STOP_UNKNOWN, STOP_FEW_DIRTY, STOP_ROUND_LIMIT, STOP_NOT_LIVE
 enum downtime_source { DOWNTIME_NONE, DOWNTIME_SUSPEND_TO_OFF, DOWNTIME_FINAL_CLEAN_TO_OFF, DOWNTIME_BOTH_ENDS };
 
 /* One pass of the pre-copy loop. seen is false for a round that must have been and nobody saw: all of
- * its figures are null. */
+ * its figures are null. The harvest of the last round is the final pass's. */
 struct round {
-	int32_t n;
+	int32_t n;		/* UNSEEN: nobody can tell which one it is */
 	bool seen;
 	double started;		/* seconds since 1970; NAN */
-	double seconds;		/* until its harvest returned; NAN while it runs */
+	double seconds;		/* until its harvest returned, in the last one until the guest was paused;
+				 * NAN while it runs */
 	int64_t pages_sent;	/* pages with data; UNSEEN in round 0, whose frames have holes */
 	int64_t frames_sent;	/* page frame numbers walked */
 	int64_t pages_dirtied;	/* what the harvest at its end found */
@@ -48,6 +50,19 @@ struct final_pass {
 	double seconds;
 	int64_t pages;		/* what the guest had left when it was paused */
 	double harvest_seconds;
+};
+
+/* What the state machine must know to go on after a restart; the journal keeps it of what is under way,
+ * nobody shows it. Times are seconds since 1970; NAN: not seen. */
+struct evidence {
+	double epoch; /* the time at CLOCK_MONOTONIC 0 when the record began: all its stamps are counted from
+		       * there and hold together when the clock is set */
+	double last;  /* the newest log-dirty operation returned */
+	double off;   /* log-dirty was turned off */
+	double gone;  /* the helper was found gone */
+	bool suspended, complete; /* libxc said that the guest is suspended, that its stream is whole */
+	bool told; /* libxc's words reach us: what it did not say has not been */
+	bool away; /* the agent was away for a time: what it did not see may have been */
 };
 
 struct migration_record {
@@ -78,6 +93,7 @@ struct migration_record {
 	/* who carries it, to find it again after a restart; not shown */
 	pid_t pid;
 	uint64_t process_started;
+	struct evidence evidence;
 
 	struct round *round; /* n_rounds of them, owned */
 	size_t n_rounds;
@@ -95,7 +111,11 @@ struct round *record_add_round(struct migration_record *r);
 /* Writes the record as one JSON object, null for what nobody saw. */
 void record_gen(yajl_gen g, const struct migration_record *r);
 
-/* Reads what record_gen wrote. -EBADMSG: not such an object, or a member of the wrong kind. */
+/* The same with what is not shown, for the journal of what is under way. */
+void record_gen_open(yajl_gen g, const struct migration_record *r);
+
+/* Reads what either of them wrote. -EBADMSG: not such an object, or a member of the wrong kind; -EFBIG:
+ * longer than MAX_RECORD_JSON. */
 int record_parse(const char *json, size_t n, struct migration_record *ret);
 
 /* The words of the JSON. */

@@ -11,8 +11,9 @@
  * anything: events and samples go in, records come out. */
 struct migrations;
 
-/* What happened to a record; handed over at once. */
-enum record_change { RECORD_BEGUN, RECORD_ROUND, RECORD_FINAL, RECORD_ENDED };
+/* What happened to a record; handed over at once. RECORD_CHANGED: something else became known, as the
+ * domain's name or that log-dirty is off. RECORD_BEGUN comes first and RECORD_ENDED last, each once. */
+enum record_change { RECORD_BEGUN, RECORD_ROUND, RECORD_FINAL, RECORD_CHANGED, RECORD_ENDED };
 
 /* round: the one that began or was harvested with RECORD_ROUND, else NULL. The record is the state
  * machine's and holds during the call. */
@@ -31,11 +32,13 @@ void migrations_event(struct migrations *m, const struct event *e, const struct 
 void migrations_tick(struct migrations *m, struct sample *s);
 
 /* A record that was open when the agent ended, as the journal kept it; alive: its helper still runs.
- * If it does not, the record ends as lost. Takes over what *r owns. */
+ * If it does not, the next ticks judge by its domain how it ended; lost: nothing tells. Takes over what
+ * *r owns. Comes before the first event. */
 void migrations_resume(struct migrations *m, struct migration_record *r, bool alive, const struct tick *now);
 
-/* From here on (CLOCK_MONOTONIC) the better source sees every log-dirty operation; a lesser source's
- * word on them counts only before it, or never when since is INFINITY. */
+/* This source sees every log-dirty operation that begins at since (CLOCK_MONOTONIC) or later; a lesser
+ * source's word on those no longer counts. INFINITY, as at first: it sees none. To be said of each source
+ * before its first event; what happened between two agents is else taken for unseen. */
 void migrations_covered(struct migrations *m, enum event_source source, double since);
 
 /* Restores the counters of all records that ever ended (from the journal). */
@@ -43,5 +46,9 @@ void migrations_set_counts(struct migrations *m, uint64_t ended, uint64_t failed
 
 /* True while log-dirty was seen on for the domain. */
 bool migrations_tracked(const struct migrations *m, uint32_t domid);
+
+/* Writes at most max pids of helpers that carry open records and of which no process event spoke, and
+ * returns how many: the caller looks whether they are still there and says EVENT_PROCESS_END if not. */
+size_t migrations_unwatched(const struct migrations *m, pid_t *ret_pids, size_t max);
 
 #endif
