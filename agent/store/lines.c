@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "store/lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/util.h"
+
+#define BLOCK ((size_t) 64 << 10)
+
+/* The n bytes at offset at; fewer (the number is returned) when the file was cut meanwhile. -errno. */
+static ssize_t
+read_at(int fd, char *buf, size_t n, off_t at)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = pread(fd, buf + done, n - done, at + (off_t) done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		done += (size_t) got;
+	}
+	return (ssize_t) done;
+}
+
+/* What lies between pos and the last line that was handed over. */
+struct window {
+	char *text;
+	size_t n, room;
+	off_t pos;
+	bool skip; /* its last line is not to be handed over: torn, or too long and in part forgotten */
+};
+
+static void
+window_done(struct window *w)
+{
+	free(w->text);
+}
+
+static int
+grow(struct window *w, int fd, size_t max)
+{
+	size_t more = (off_t) BLOCK < w->pos ? BLOCK : (size_t) w->pos;
+	ssize_t got;
+
+	if (w->n > max) {
+		w->n = 0;
+		w->skip = true;
+	}
+	if (w->n + more > w->room) {
+		w->room = MAX(w->room * 2, w->n + more);
+		w->text = xrealloc(w->text, w->room);
+	}
+	memmove(w->text + more, w->text, w->n);
+	w->pos -= (off_t) more;
+	got = read_at(fd, w->text, more, w->pos);
+	if (got < 0)
+		return (int) got;
+	if ((size_t) got < more)
+		return -ESTALE;
+	w->n += more;
+	return 0;
+}
+
+/* False when fn has had enough. */
+static bool
+hand_over(struct window *w, size_t start, size_t max, line_fn *fn, void *arg)
+{
+	size_t n = w->n - start;
+	bool skip = w->skip || n > max;
+
+	w->skip = false;
+	w->n = start;
+	return skip || fn(arg, w->text + start, n);
+}
+
+int
+lines_backwards(int fd, off_t size, size_t max, line_fn *fn, void *arg)
+{
+	_cleanup_(window_done) struct window w = {.pos = size, .skip = true};
+	int r;
+
+	for (;;) {
+		char *end = w.n ? memrchr(w.text, '\n', w.n) : NULL;
+
+		if (!end && w.pos == 0)
+			break;
+		if (!end) {
+			r = grow(&w, fd, max);
+			if (r < 0)
+				return r == -ESTALE ? 0 : r;
+			continue;
+		}
+		if (!hand_over(&w, (size_t) (end - w.text) + 1, max, fn, arg))
+			return 0;
+		w.n--; /* the line end before it */
+	}
+	if (w.n > 0)
+		(void) hand_over(&w, 0, max, fn, arg);
+	return 0;
+}
+
+int
+lines_whole(int fd, off_t size, off_t *ret_whole)
+{
+	char block[4096];
+
+	while (size > 0) {
+		size_t n = (off_t) sizeof(block) < size ? sizeof(block) : (size_t) size;
+		ssize_t got = read_at(fd, block, n, size - (off_t) n);
+		char *end;
+
+		if (got < 0)
+			return (int) got;
+		end = memrchr(block, '\n', (size_t) got);
+		if (end) {
+			size = size - (off_t) n + (end - block) + 1;
+			break;
+		}
+		size -= (off_t) n;
+	}
+	*ret_whole = size;
+	return 0;
+}
+
+/* The bytes of fd from start to end, appended to path. */
+static int
+set_aside(int fd, off_t start, off_t end, const char *path)
+{
+	_cleanup_(closep) int to = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	char block[4096];
+
+	if (to < 0)
+		return -errno;
+	while (start < end) {
+		size_t n = (off_t) sizeof(block) < end - start ? sizeof(block) : (size_t) (end - start);
+		ssize_t got = read_at(fd, block, n, start);
+		int r = got < 0 ? (int) got : write_all(to, block, (size_t) got);
+
+		if (r < 0)
+			return r;
+		if (got == 0)
+			break;
+		start += got;
+	}
+	if (write_all(to, "\n", 1) < 0 || fdatasync(to) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+lines_repair(int fd, const char *path, off_t *ret_size)
+{
+	_cleanup_(freep) char *torn = xasprintf("%s.torn", path);
+	struct stat st;
+	off_t whole;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = lines_whole(fd, st.st_size, &whole);
+	if (r < 0)
+		return r;
+	*ret_size = whole;
+	if (whole == st.st_size)
+		return 0;
+	r = set_aside(fd, whole, st.st_size, torn);
+	if (r < 0)
+		return r;
+	return ftruncate(fd, whole) < 0 || fdatasync(fd) < 0 ? -errno : 1;
+}
+
+int
+lines_append(int fd, const char *text, size_t n, bool sync)
+{
+	struct stat st;
+	off_t whole;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* An append that failed and could not be taken back has left a piece. */
+	r = lines_whole(fd, st.st_size, &whole);
+	if (r < 0)
+		return r;
+	if (whole != st.st_size && ftruncate(fd, whole) < 0)
+		return -errno;
+	r = write_all(fd, text, n);
+	if (r == 0 && sync && fdatasync(fd) < 0)
+		r = -errno;
+	if (r < 0 && ftruncate(fd, whole) < 0)
+		return r; /* the next one takes the piece away */
+	return r;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "metrics/record.h"
+#include "tests/tap.h"
+
+/* The caller frees the text. */
+static char *
+text_of(const struct migration_record *r, bool open)
+{
+	yajl_gen g = yajl_gen_alloc(NULL);
+	const unsigned char *json;
+	size_t n;
+	char *text;
+
+	(open ? record_gen_open : record_gen)(g, r);
+	ok(yajl_gen_get_buf(g, &json, &n) == yajl_gen_status_ok, "the generator is content");
+	text = xmalloc(n + 1);
+	memcpy(text, json, n);
+	text[n] = '\0';
+	yajl_gen_free(g);
+	return text;
+}
+
+static void
+sample_record(struct migration_record *r)
+{
+	struct round *round;
+
+	record_init(r);
+	str_copy(r->id, sizeof(r->id), "20261105T101112Z-d7-4242");
+	str_copy(r->uuid, sizeof(r->uuid), "11111111-2222-3333-4444-555555555555");
+	str_copy(r->name, sizeof(r->name), "we\"b\\ \xc3\xa9");
+	r->domid = 7;
+	r->direction = DIRECTION_LOCAL;
+	r->toolstack = TOOLSTACK_XAPI;
+	r->tracking_mode = TRACKING_EPT_WP;
+	r->mode_source = MODE_SOURCE_INFERRED;
+	r->started = 1793873472.0312345;
+	r->ended = 1793873484.5;
+	r->result = RESULT_FAILED;
+	str_copy(r->reason, sizeof(r->reason), "the helper died");
+	r->memory_pages = 32768;
+	r->frames_sent = 1051100;
+	r->downtime_seconds = 0.1;
+	r->downtime_source = DOWNTIME_FINAL_CLEAN_TO_OFF;
+	r->stop_reason = STOP_ROUND_LIMIT;
+	r->rounds_source = SOURCE_UPROBE;
+	r->rounds_unseen = 1;
+	r->tracking_left_on = r->replay = true;
+	str_copy(r->cpu_model, sizeof(r->cpu_model), "A CPU");
+	r->pid = 4242;
+	r->process_started = 123456789012ULL;
+	r->evidence.epoch = 1793870000.25;
+	r->evidence.off = 1793873484.5;
+	r->evidence.told = r->evidence.away = true;
+	round = record_add_round(r);
+	round->seen = true;
+	round->started = 1793873472.5;
+	round->frames_sent = 1044480;
+	round->pages_dirtied = 4264;
+	round->harvest_seconds = 0.00187;
+	record_add_round(r);
+	round = record_add_round(r);
+	round->n = UNSEEN;
+	round->seen = true;
+	r->final.begun = true;
+	r->final.pages = 489;
+}
+
+static void
+test_round_trip(void)
+{
+	_cleanup_(record_done) struct migration_record r, back;
+	_cleanup_(freep) char *text = NULL, *again = NULL, *shown = NULL;
+
+	sample_record(&r);
+	text = text_of(&r, true);
+	ok(record_parse(text, strlen(text), &back) == 0, "what was written is read");
+	again = text_of(&back, true);
+	ok(strcmp(text, again) == 0, "and it is the same record");
+	ok(back.pid == 4242 && back.process_started == 123456789012ULL && back.evidence.off == r.evidence.off &&
+	    isnan(back.evidence.last) && back.evidence.told && !back.evidence.complete,
+	    "with what finds it again after a restart");
+	ok(back.n_rounds == 3 && back.rounds_begun == 3 && back.round[0].pages_dirtied == 4264 &&
+	    back.round[0].pages_sent == UNSEEN && isnan(back.round[1].started) && !back.round[1].seen &&
+	    back.round[2].n == UNSEEN, "with its rounds, seen, unseen and without a number");
+	ok(back.final.begun && back.final.pages == 489 && isnan(back.final.seconds), "with its final pass");
+	ok(strcmp(back.name, r.name) == 0 && back.started == r.started, "names and times are exact");
+	shown = text_of(&r, false);
+	ok(!strstr(shown, "evidence") && !strstr(shown, "4242,"), "what is not to be shown is not written");
+	ok(strstr(shown, "\"started\":1793873472.0312345,") && strstr(shown, "\"downtime_seconds\":0.1,"),
+	    "numbers are as short as they can be");
+	ok(strstr(shown, "\"direction\":\"local\",\"toolstack\":\"xapi\",\"tracking_mode\":\"ept_wp\",\"mode_source\":"
+	    "\"inferred\"") && strstr(shown, "\"source\":\"replay\""), "words are those of the design");
+	ok(strstr(shown, "\"pages_sent\":null,\"frames_sent\":1044480,\"pages_dirtied\":4264"),
+	    "what nobody saw is null, never 0");
+}
+
+static void
+test_fresh(void)
+{
+	_cleanup_(record_done) struct migration_record r, back;
+	_cleanup_(freep) char *text = NULL;
+
+	record_init(&r);
+	str_copy(r.id, sizeof(r.id), "x");
+	text = text_of(&r, false);
+	ok(strstr(text, "\"rounds\":[],\"final\":null") && strstr(text, "\"mode_source\":null") &&
+	    strstr(text, "\"downtime_source\":null") && strstr(text, "\"started\":null"),
+	    "a fresh record has no rounds, no final pass and no times: %s", text);
+	ok(record_parse(text, strlen(text), &back) == 0 && !back.final.begun && isnan(back.started) &&
+	    back.memory_pages == UNSEEN && back.mode_source == MODE_SOURCE_NONE, "and is read as such");
+}
+
+static void
+test_copy(void)
+{
+	struct migration_record a, b;
+
+	record_init(&a);
+	for (int i = 0; i < 3; i++)
+		record_add_round(&a);
+	record_copy(&b, &a);
+	record_done(&a);
+	for (int i = 0; i < 6; i++)
+		record_add_round(&b)->pages_sent = i;
+	ok(b.n_rounds == 9 && b.round[8].n == 8 && b.round[8].pages_sent == 5, "a copy has rounds of its own and can grow");
+	for (int i = 0; i < MAX_ROUNDS; i++)
+		record_add_round(&b);
+	ok(b.n_rounds == MAX_ROUNDS && b.rounds_begun == MAX_ROUNDS + 9, "rounds beyond the limit are counted, not kept");
+	record_done(&b);
+}
+
+#define HEAD "{\"id\":\"a\",\"rounds\":[]"
+
+static void
+test_bad(void)
+{
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+	    {"", "nothing"},
+	    {"{", "a torn object"},
+	    {"[]", "an array"},
+	    {"null", "null"},
+	    {"{}", "an object without an id"},
+	    {"{\"id\":\"\",\"rounds\":[]}", "an empty id"},
+	    {"{\"id\":\"a\"}", "no rounds"},
+	    {"{\"id\":7,\"rounds\":[]}", "an id that is a number"},
+	    {"{\"id\":\"0123456789012345678901234567890123456789\",\"rounds\":[]}", "an id that is too long"},
+	    {HEAD ",\"result\":\"won\"}", "a word that is none"},
+	    {HEAD ",\"result\":null}", "null for a word that is always known"},
+	    {HEAD ",\"mode_source\":3}", "a number for a word"},
+	    {HEAD ",\"domid\":-1}", "a negative domain"},
+	    {HEAD ",\"domid\":5000000000}", "a domain beyond 32 bits"},
+	    {HEAD ",\"domid\":null}", "no domain"},
+	    {HEAD ",\"memory_pages\":-1}", "a negative count"},
+	    {HEAD ",\"memory_pages\":1.5}", "a broken count"},
+	    {HEAD ",\"memory_pages\":99999999999999999999}", "a count beyond 64 bits"},
+	    {HEAD ",\"started\":\"now\"}", "a text for a time"},
+	    {HEAD ",\"started\":1e999}", "an infinite time"},
+	    {HEAD ",\"tracking_left_on\":1}", "a number for a truth"},
+	    {HEAD ",\"rounds_begun\":-1}", "negative rounds"},
+	    {HEAD ",\"final\":{\"pages\":\"x\"}}", "a text for the final pages"},
+	    {HEAD ",\"evidence\":{\"pid\":null}}", "evidence without a pid"},
+	    {"{\"id\":\"a\",\"rounds_begun\":0,\"rounds\":[{}]}", "more rounds than were begun"},
+	    {"{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[7]}", "a round that is a number"},
+	    {"{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[{\"seen\":0}]}", "a round with a bad member"},
+	    {"{\"id\":\"a\",\"name\":\"\xff\",\"rounds\":[]}", "bytes that are not UTF-8"},
+	};
+	struct migration_record r;
+	char *huge;
+
+	memset(&r, 0x55, sizeof(r));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ok(record_parse(bad[i].text, strlen(bad[i].text), &r) == -EBADMSG && r.domid == 0x55555555,
+		    "%s is refused and nothing is written", bad[i].why);
+	huge = xcalloc(1, MAX_RECORD_JSON + 1);
+	memset(huge, ' ', MAX_RECORD_JSON + 1);
+	ok(record_parse(huge, MAX_RECORD_JSON + 1, &r) == -EFBIG, "a text without end is refused unread");
+	free(huge);
+	ok(record_parse(HEAD ",\"later\":{\"a\":[1]}}", sizeof(HEAD ",\"later\":{\"a\":[1]}}") - 1, &r) == 0,
+	    "a member of a later version is passed over");
+	record_done(&r);
+	ok(record_parse("{\"id\":\"a\",\"name\":\"x\\u001by\",\"rounds\":[]}", 40, &r) == 0 &&
+	    strcmp(r.name, "x?y") == 0, "control characters do not come back");
+	record_done(&r);
+}
+
+/* Every text that differs from a good one in one byte is read or refused, and what is read can be written. */
+static void
+test_damaged(void)
+{
+	_cleanup_(record_done) struct migration_record r;
+	_cleanup_(freep) char *text = NULL;
+	size_t read = 0, n;
+
+	sample_record(&r);
+	text = text_of(&r, true);
+	n = strlen(text);
+	for (size_t i = 0; i < n; i++) {
+		struct migration_record back;
+		char was = text[i];
+
+		text[i] = (char) (was ^ (1 << (i % 7)));
+		if (record_parse(text, i % 5 ? n : i, &back) == 0) {
+			yajl_gen g = yajl_gen_alloc(NULL);
+
+			record_gen_open(g, &back);
+			yajl_gen_free(g);
+			record_done(&back);
+			read++;
+		}
+		text[i] = was;
+	}
+	ok(read > 0 && read < n, "damaged texts are read or refused, none does harm");
+}
+
+int
+main(void)
+{
+	test_round_trip();
+	test_fresh();
+	test_copy();
+	test_bad();
+	test_damaged();
+	return done_testing();
+}
