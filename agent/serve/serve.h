@@ -2,10 +2,12 @@
 #ifndef SERVE_H
 #define SERVE_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
 #include "base/loop.h"
 #include "metrics/record.h"
 #include "metrics/sample.h"
-#include "observe/migration.h"
 
 struct config;
 
