@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "cli/client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "base/tick.h"
+#include "base/util.h"
+
+#define DEFAULT_PORT 80
+#define MAX_HEAD (64 * 1024)
+
+union target {
+	struct sockaddr any;
+	struct sockaddr_un local;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* What has been read of an answer. */
+struct answer {
+	struct strbuf text;
+	size_t body;   /* where it begins; 0: not there yet */
+	size_t length; /* of it; SIZE_MAX: until the end */
+	unsigned status;
+};
+
+static void
+answer_done(struct answer *a)
+{
+	strbuf_done(&a->text);
+}
+
+static int
+parse_host(char *host, uint16_t port, union target *ret, socklen_t *ret_n)
+{
+	size_t n = strlen(host);
+
+	if (strcmp(host, "localhost") == 0)
+		host = (char *) "127.0.0.1";
+	if (inet_pton(AF_INET, host, &ret->v4.sin_addr) == 1) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons(port);
+		*ret_n = sizeof(ret->v4);
+		return ntohl(ret->v4.sin_addr.s_addr) >> 24 == 127 ? 0 : -EPERM;
+	}
+	if (n < 2 || host[0] != '[' || host[n - 1] != ']')
+		return -EINVAL;
+	host[n - 1] = '\0';
+	if (inet_pton(AF_INET6, host + 1, &ret->v6.sin6_addr) != 1)
+		return -EINVAL;
+	ret->v6.sin6_family = AF_INET6;
+	ret->v6.sin6_port = htons(port);
+	*ret_n = sizeof(ret->v6);
+	return IN6_IS_ADDR_LOOPBACK(&ret->v6.sin6_addr) ? 0 : -EPERM;
+}
+
+static int
+parse_target(const char *text, union target *ret, socklen_t *ret_n)
+{
+	char host[64];
+	uint64_t port = DEFAULT_PORT;
+	size_t n;
+	char *colon;
+
+	memset(ret, 0, sizeof(*ret));
+	if (strncmp(text, "unix:", 5) == 0) {
+		if (strlen(text + 5) >= sizeof(ret->local.sun_path) || !text[5])
+			return -EINVAL;
+		ret->local.sun_family = AF_UNIX;
+		str_copy(ret->local.sun_path, sizeof(ret->local.sun_path), text + 5);
+		*ret_n = sizeof(ret->local);
+		return 0;
+	}
+	if (strncmp(text, "http://", 7) != 0)
+		return -EINVAL;
+	n = strcspn(text + 7, "/");
+	if (n >= sizeof(host) || (text[7 + n] && text[8 + n]))
+		return -EINVAL;
+	memcpy(host, text + 7, n);
+	host[n] = '\0';
+	colon = strrchr(host, ':');
+	if (colon && !strchr(colon, ']')) {
+		if (parse_u64(colon + 1, 1, 65535, &port) < 0)
+			return -EINVAL;
+		*colon = '\0';
+	}
+	return parse_host(host, (uint16_t) port, ret, ret_n);
+}
+
+/* -ETIMEDOUT when the time is over. */
+static int
+wait_for(int fd, short events, double deadline)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		double left = deadline - tick_now().mono;
+		int r;
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		r = poll(&p, 1, (int) (left * 1000) + 1);
+		if (r > 0)
+			return 0;
+		if (r < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+static int
+connect_to(const char *target, double deadline, int *ret_fd)
+{
+	_cleanup_(closep) int fd = -1;
+	union target a;
+	socklen_t n, len = sizeof(int);
+	int error = 0;
+	int r = parse_target(target, &a, &n);
+
+	if (r < 0)
+		return r;
+	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, &a.any, n) < 0) {
+		if (errno != EINPROGRESS && errno != EINTR)
+			return -errno;
+		r = wait_for(fd, POLLOUT, deadline);
+		if (r < 0)
+			return r;
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error)
+			return error ? -error : -errno;
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+static int
+send_all(int fd, const char *text, double deadline)
+{
+	size_t n = strlen(text);
+
+	while (n > 0) {
+		ssize_t done = send(fd, text, n, MSG_NOSIGNAL);
+		int r = 0;
+
+		if (done < 0 && errno == EAGAIN)
+			r = wait_for(fd, POLLOUT, deadline);
+		else if (done < 0 && errno != EINTR)
+			return -errno;
+		if (r < 0)
+			return r;
+		if (done > 0) {
+			text += done;
+			n -= (size_t) done;
+		}
+	}
+	return 0;
+}
+
+/* The status and the length out of the head, which ends with an empty line. */
+static int
+parse_head(struct answer *a)
+{
+	const char *end = strstr(a->text.text, "\r\n\r\n");
+	const char *length = strcasestr(a->text.text, "\r\nContent-Length:");
+	char number[24];
+	uint64_t n;
+
+	if (!end)
+		return a->text.n > MAX_HEAD ? -EBADMSG : 0;
+	if (sscanf(a->text.text, "HTTP/1.%*1[01] %3u", &a->status) != 1 || a->status < 100)
+		return -EBADMSG;
+	a->body = (size_t) (end + 4 - a->text.text);
+	a->length = SIZE_MAX;
+	if (!length || length > end)
+		return 0;
+	length += strlen("\r\nContent-Length:");
+	length += strspn(length, " \t");
+	str_copy(number, MIN(sizeof(number), strspn(length, "0123456789") + 1), length);
+	if (parse_u64(number, 0, CLIENT_MAX_REPLY, &n) < 0)
+		return -EFBIG;
+	a->length = (size_t) n;
+	return 0;
+}
+
+static int
+read_answer(int fd, double deadline, struct answer *a)
+{
+	char chunk[16384];
+
+	while (a->body == 0 || a->text.n - a->body < a->length) {
+		ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
+		int r = 0;
+
+		if (n == 0)
+			return a->body && a->length == SIZE_MAX ? 0 : -EBADMSG;
+		if (n < 0 && errno == EAGAIN)
+			r = wait_for(fd, POLLIN, deadline);
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0 && a->text.n + (size_t) n > CLIENT_MAX_REPLY)
+			return -EFBIG;
+		if (n > 0) {
+			strbuf_add(&a->text, chunk, (size_t) n);
+			if (a->body == 0)
+				r = parse_head(a);
+		}
+		if (r < 0)
+			return r;
+		if (tick_now().mono > deadline)
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+int
+client_get(const char *target, const char *path, double seconds, unsigned *ret_status,
+    char **ret_body, size_t *ret_n)
+{
+	_cleanup_(freep) char *request =
+	    xasprintf("GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
+		      "Connection: close\r\n\r\n",
+		path);
+	_cleanup_(answer_done) struct answer a = {.status = 0};
+	_cleanup_(closep) int fd = -1;
+	double deadline = tick_now().mono + seconds;
+	int r = connect_to(target, deadline, &fd);
+
+	if (r == 0)
+		r = send_all(fd, request, deadline);
+	if (r == 0)
+		r = read_answer(fd, deadline, &a);
+	if (r < 0)
+		return r;
+	*ret_n = MIN(a.text.n - a.body, a.length);
+	*ret_body = xmalloc(*ret_n + 1);
+	memcpy(*ret_body, a.text.text + a.body, *ret_n);
+	(*ret_body)[*ret_n] = '\0';
+	*ret_status = a.status;
+	return 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/parse.h"
+#include "base/util.h"
+#include "cli/client.h"
+#include "cli/show.h"
+#include "cli/table.h"
+
+#define DEFAULT_SOCKET "/run/xenscope/http.sock"
+#define DEFAULT_URL "http://127.0.0.1:9965"
+#define MAX_RECORD_SECONDS 86400
+#define DEFAULT_RECORD_SECONDS 60
+
+struct options {
+	bool json;
+	const char *target[2]; /* tried in this order, NULL for none */
+	char *socket;	       /* owned: "unix:..." */
+	const char *output;
+	uint64_t seconds;
+};
+
+/* What keeps the answer from being read, said once all targets were tried. */
+static int
+explain(const struct options *o, const int *error, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void) fprintf(stderr, "xenscope: %s: %s\n", o->target[i],
+		    error[i] == -EINVAL || error[i] == -EPERM
+			? "not a socket or a loopback URL like " DEFAULT_URL
+		    : error[i] == -EBADMSG || error[i] == -EFBIG
+			? "what answers there is not xenscoped"
+			: strerror(-error[i]));
+	if (error[n - 1] == -EINVAL || error[n - 1] == -EPERM)
+		return EXIT_USAGE;
+	if (error[n - 1] == -EBADMSG || error[n - 1] == -EFBIG)
+		return EXIT_ANSWER;
+	(void) fprintf(
+	    stderr, "xenscope: no agent answers. Is it running? systemctl status xenscope\n");
+	return EXIT_UNREACHABLE;
+}
+
+static int
+explain_answer(unsigned status, const char *body, size_t n)
+{
+	json_t *p = json_loadb(body, n, 0, NULL);
+	const char *detail = json_string_value(json_object_get(p, "detail"));
+	_cleanup_(freep) char *text = visible(detail ? detail : "no reason given");
+
+	(void) fprintf(stderr, "xenscope: the agent answers %u: %s\n", status, text);
+	json_decref(p);
+	return EXIT_ANSWER;
+}
+
+/* Asks the first target that is there; the answer as an object. 0, or the exit status, the reason
+ * said. */
+static int
+ask(const struct options *o, const char *path, json_t **ret)
+{
+	_cleanup_(freep) char *body = NULL;
+	int error[ARRAY_SIZE(o->target)];
+	unsigned status = 0;
+	size_t n, i = 0;
+
+	do
+		error[i] = client_get(o->target[i], path, CLIENT_SECONDS, &status, &body, &n);
+	while (error[i++] < 0 && i < ARRAY_SIZE(o->target) && o->target[i]);
+	if (error[i - 1] < 0)
+		return explain(o, error, i);
+	if (status != 200)
+		return explain_answer(status, body, n);
+	*ret = json_loadb(body, n, 0, NULL);
+	if (json_is_object(*ret))
+		return EXIT_OK;
+	json_decref(TAKE_PTR(*ret));
+	(void) fprintf(stderr, "xenscope: what answers there is not xenscoped\n");
+	return EXIT_ANSWER;
+}
+
+static int
+show_one(const struct options *o, const char *path, void (*show)(const json_t *, unsigned, FILE *))
+{
+	json_t *answer = NULL;
+	int status = ask(o, path, &answer);
+
+	if (status == EXIT_OK && o->json)
+		status = json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0 ||
+				 puts("") < 0
+			     ? EXIT_ANSWER
+			     : EXIT_OK;
+	else if (status == EXIT_OK)
+		show(answer, terminal_width(stdout), stdout);
+	json_decref(answer);
+	return status;
+}
+
+static int
+run_features(const struct options *o)
+{
+	return show_one(o, "/api/v1/features", show_features);
+}
+
+static int
+run_domains(const struct options *o)
+{
+	return show_one(o, "/api/v1/domains", show_domains);
+}
+
+static int
+run_migrations(const struct options *o)
+{
+	return show_one(o, "/api/v1/migrations", show_migrations);
+}
+
+static int
+run_status(const struct options *o)
+{
+	static const char *const names[] = {"host", "features", "migrations"};
+	static const char *const paths[] = {
+	    "/api/v1/host", "/api/v1/features", "/api/v1/migrations?limit=5"};
+	json_t *answer[ARRAY_SIZE(paths)] = {NULL};
+	int status = EXIT_OK;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths) && status == EXIT_OK; i++)
+		status = ask(o, paths[i], &answer[i]);
+	if (status == EXIT_OK && o->json) {
+		json_t *all = json_object();
+
+		for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+			(void) json_object_set(all, names[i], answer[i]);
+		(void) json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		(void) puts("");
+		json_decref(all);
+	} else if (status == EXIT_OK) {
+		show_status(answer[0], answer[1], answer[2], terminal_width(stdout), stdout);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		json_decref(answer[i]);
+	return status;
+}
+
+/* The daemon of the same build or installation, then any: it alone talks to Xen. */
+static int
+run_record(const struct options *o)
+{
+	static const char *const beside[] = {"xenscoped", "../sbin/xenscoped"};
+	char self[512], path[600];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	_cleanup_(freep) char *output = NULL, *seconds = NULL;
+	char *argv[] = {(char *) "xenscoped", NULL, NULL, NULL};
+
+	if (!o->output) {
+		(void) fprintf(stderr, "xenscope: record needs -o FILE\n");
+		return EXIT_USAGE;
+	}
+	argv[1] = output = xasprintf("--record=%s", o->output);
+	argv[2] = seconds = xasprintf("--seconds=%llu", (unsigned long long) o->seconds);
+	self[MAX(n, 0)] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(beside) && strrchr(self, '/'); i++) {
+		(void) snprintf(path, sizeof(path), "%.*s/%s", (int) (strrchr(self, '/') - self),
+		    self, beside[i]);
+		(void) execv(path, argv);
+	}
+	(void) execvp(argv[0], argv);
+	(void) fprintf(stderr, "xenscope: xenscoped cannot be run: %s\n", strerror(errno));
+	return EXIT_UNREACHABLE;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct options *o);
+	const char *help;
+} commands[] = {
+    {"status", run_status, "the four answers in a few lines"},
+    {"features", run_features, "SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
+    {"domains", run_domains, "the domains of this host"},
+    {"migrations", run_migrations, "migrations and saves, those under way first"},
+    {"record", run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
+};
+
+static void
+help(FILE *f)
+{
+	(void) fprintf(f, "Usage: xenscope COMMAND [OPTION]...\n"
+			  "Asks the xenscope agent of this host.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void) fprintf(f, "  %-12s%s\n", commands[i].name, commands[i].help);
+	(void) fprintf(f,
+	    "\n  --json             the agent's answer as it is\n"
+	    "  --socket PATH      where the agent listens (%s)\n"
+	    "  --url URL          the same over loopback TCP (%s)\n"
+	    "  -o, --output FILE  the capture that record writes\n"
+	    "  --seconds N        how long it records (%d)\n"
+	    "  --help, --version\n\n"
+	    "Exit status: 0 success; 1 the agent's answer was an error; 2 the command line is "
+	    "wrong;\n"
+	    "3 no agent answers.\n",
+	    DEFAULT_SOCKET, DEFAULT_URL, DEFAULT_RECORD_SECONDS);
+}
+
+enum { OPT_JSON = 256, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_HELP, OPT_VERSION };
+
+/* -1: go on; else the exit status. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option list[] = {{"json", no_argument, NULL, OPT_JSON},
+	    {"socket", required_argument, NULL, OPT_SOCKET},
+	    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
+	    {"seconds", required_argument, NULL, OPT_SECONDS},
+	    {"help", no_argument, NULL, OPT_HELP}, {"version", no_argument, NULL, OPT_VERSION},
+	    {NULL, 0, NULL, 0}};
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "o:h", list, NULL)) != -1)
+		switch (c) {
+		case OPT_JSON:
+			o->json = true;
+			break;
+		case OPT_SOCKET:
+			free(o->socket);
+			o->target[0] = o->socket = xasprintf("unix:%s", optarg);
+			o->target[1] = NULL;
+			break;
+		case OPT_URL:
+			o->target[0] = optarg;
+			o->target[1] = NULL;
+			break;
+		case 'o':
+			o->output = optarg;
+			break;
+		case OPT_SECONDS:
+			if (parse_u64(optarg, 1, MAX_RECORD_SECONDS, &o->seconds) == 0)
+				break;
+			(void) fprintf(stderr,
+			    "xenscope: --seconds takes a whole number from 1 to %d\n",
+			    MAX_RECORD_SECONDS);
+			return EXIT_USAGE;
+		case 'h':
+		case OPT_HELP:
+			help(stdout);
+			return EXIT_OK;
+		case OPT_VERSION:
+			(void) printf("xenscope %s\n", PACKAGE_VERSION);
+			return EXIT_OK;
+		default:
+			(void) fprintf(stderr, "xenscope: --help tells what there is\n");
+			return EXIT_USAGE;
+		}
+	return -1;
+}
+
+static int
+run_command(int argc, char **argv, const struct options *o)
+{
+	if (optind + 1 != argc) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, argv[optind]) == 0)
+			return commands[i].run(o);
+	(void) fprintf(stderr, "xenscope: no command \"%s\"; --help lists them\n", argv[optind]);
+	return EXIT_USAGE;
+}
+
+int
+xenscope_main(int argc, char **argv)
+{
+	struct options o = {
+	    .target = {"unix:" DEFAULT_SOCKET, DEFAULT_URL}, .seconds = DEFAULT_RECORD_SECONDS};
+	int status = parse_options(argc, argv, &o);
+
+	if (status < 0)
+		status = run_command(argc, argv, &o);
+	free(o.socket);
+	if (fflush(stdout) != 0 && status == EXIT_OK)
+		status = EXIT_ANSWER;
+	return status;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "cli/show.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/util.h"
+#include "cli/table.h"
+
+static const char *
+text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* NAN where there is none. */
+static double
+number(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+/* One line: nobody may take a replay for the truth about this host. */
+static void
+show_source(const json_t *answer, FILE *f)
+{
+	if (strcmp(text(answer, "source"), "replay") == 0)
+		(void) fprintf(f, "REPLAY of a capture: these are not figures of this host\n");
+}
+
+static void
+print_visible(const char *s, FILE *f)
+{
+	_cleanup_(freep) char *v = visible(s);
+
+	(void) fputs(v, f);
+}
+
+static void
+cell_number(struct table *t, double v, const char *unit)
+{
+	if (isnan(v))
+		table_cell(t, NULL);
+	else if (v == floor(v) && fabs(v) < 1e15)
+		table_cellf(t, "%.0f%s", v, unit);
+	else
+		table_cellf(t, fabs(v) < 10 ? "%.3f%s" : "%.1f%s", v, unit);
+}
+
+static void
+cell_time(struct table *t, double v)
+{
+	time_t seconds = isnan(v) ? 0 : (time_t) v;
+	char when[32] = "";
+	struct tm tm;
+
+	if (!isnan(v) && localtime_r(&seconds, &tm))
+		(void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	table_cell(t, when);
+}
+
+/* Whether the guest's kernel uses the feature: yes, no or unknown. */
+static const char *
+guest_word(const json_t *domain, const char *feature)
+{
+	return text(json_object_get(json_object_get(domain, "features"), feature), "active");
+}
+
+/* Guests, and in how many of those that are known the kernel uses the feature. */
+static void
+show_guests(const json_t *features, const char *name, FILE *f)
+{
+	const json_t *domains = json_object_get(features, "domains");
+	unsigned guests = 0, known = 0, active = 0;
+
+	for (size_t i = 0; i < json_array_size(domains); i++) {
+		const json_t *d = json_array_get(domains, i);
+		const char *word = guest_word(d, name);
+
+		if (strcmp(text(d, "kind"), "pv") == 0)
+			continue;
+		guests++;
+		known += strcmp(word, "yes") == 0 || strcmp(word, "no") == 0;
+		active += strcmp(word, "yes") == 0;
+	}
+	if (guests == 0)
+		(void) fprintf(f, "no guests");
+	else
+		(void) fprintf(f, "on in %u of %u guest%s", active, guests, guests == 1 ? "" : "s");
+	if (known < guests)
+		(void) fprintf(f, " (%u unknown)", guests - known);
+}
+
+static void
+show_feature_line(const json_t *features, const char *name, const char *title, FILE *f)
+{
+	const json_t *s = json_object_get(json_object_get(features, "features"), name);
+	const char *reason = text(s, "reason");
+
+	(void) fprintf(f, "%-12sCPU ", title);
+	print_visible(text(s, "cpu"), f);
+	(void) fprintf(f, ", Xen ");
+	print_visible(text(s, "xen"), f);
+	if (*reason) {
+		(void) fprintf(f, " (");
+		print_visible(reason, f);
+		(void) fprintf(f, ")");
+	}
+	(void) fprintf(f, ", offered to HVM ");
+	print_visible(text(s, "hvm"), f);
+	(void) fprintf(f, " and PV ");
+	print_visible(text(s, "pv"), f);
+	(void) fprintf(f, ", ");
+	show_guests(features, name, f);
+	(void) fputc('\n', f);
+}
+
+static void
+show_pml_line(const json_t *features, FILE *f)
+{
+	const json_t *pml = json_object_get(features, "pml");
+	const char *state = text(pml, "state"), *reason = text(pml, "reason");
+
+	(void) fprintf(f, "PML         ");
+	print_visible(strcmp(state, "in_use") == 0 ? "in use" : state, f);
+	(void) fprintf(f, " (");
+	print_visible(*reason ? reason : text(pml, "source"), f);
+	(void) fprintf(f, ")\n");
+}
+
+/* That of the newest migration for which it is known. */
+static void
+show_mode_line(const json_t *list, FILE *f)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *m = json_array_get(list, i);
+		const char *mode = text(m, "tracking_mode");
+
+		if (*mode && strcmp(mode, "unknown") != 0) {
+			(void) fprintf(f, "Tracking    ");
+			print_visible(mode, f);
+			(void) fprintf(f, " in the newest migration or save\n");
+			return;
+		}
+	}
+	(void) fprintf(f, "Tracking    no migration seen yet\n");
+}
+
+static bool
+is_running(const json_t *m)
+{
+	return strcmp(text(m, "result"), "running") == 0;
+}
+
+/* now: the time of the answer, up to which one that is under way has taken. */
+static void
+add_migration(struct table *t, const json_t *m, double now)
+{
+	const json_t *rounds = json_object_get(m, "rounds");
+	const json_t *last = json_array_get(rounds, json_array_size(rounds) - 1);
+	double begun = number(m, "rounds_begun");
+	double end = is_running(m) ? now : number(m, "ended");
+
+	table_cell(t, text(m, "result"));
+	table_cell(t, text(m, "name"));
+	table_cell(t, text(m, "direction"));
+	table_cell(t, text(m, "tracking_mode"));
+	cell_time(t, number(m, "started"));
+	cell_number(t, end - number(m, "started"), " s");
+	cell_number(t, isnan(begun) ? (double) json_array_size(rounds) : begun, "");
+	cell_number(t, number(last, "pages_dirtied"), "");
+	cell_number(t, number(json_object_get(m, "final"), "pages"), "");
+	cell_number(t, number(m, "downtime_seconds"), " s");
+	table_cell(t, text(m, "reason"));
+}
+
+static void
+show_list(const json_t *answer, unsigned width, FILE *f)
+{
+	static const char *const titles[] = {"RESULT", "~NAME", "DIRECTION", "TRACKING", "STARTED",
+	    ">TOOK", ">ROUNDS", ">DIRTIED", ">FINAL", ">DOWNTIME", "~REASON", NULL};
+	const json_t *list = json_object_get(answer, "migrations");
+	struct table *t = table_new(titles);
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		add_migration(t, json_array_get(list, i), number(answer, "time"));
+	table_print(t, width, f);
+	table_free(t);
+}
+
+static void
+show_notes(const json_t *notes, FILE *f)
+{
+	for (size_t i = 0; i < json_array_size(notes); i++) {
+		const char *note = json_string_value(json_array_get(notes, i));
+
+		(void) fprintf(f, "Note        ");
+		print_visible(note ? note : "", f);
+		(void) fputc('\n', f);
+	}
+}
+
+void
+show_status(
+    const json_t *host, const json_t *features, const json_t *migrations, unsigned width, FILE *f)
+{
+	const json_t *list = json_object_get(migrations, "migrations");
+	size_t running = 0;
+
+	show_source(host, f);
+	(void) fprintf(f, "Host        Xen ");
+	print_visible(*text(host, "xen_version") ? text(host, "xen_version") : "unknown", f);
+	(void) fprintf(f, " on ");
+	print_visible(*text(host, "cpu_model") ? text(host, "cpu_model") : "an unknown CPU", f);
+	(void) fprintf(f, "; sample of ");
+	print_visible(text(host, "time_text"), f);
+	(void) fprintf(f, ", %.0f s old\n", number(host, "age_seconds"));
+	show_feature_line(features, "smap", "SMAP", f);
+	show_feature_line(features, "smep", "SMEP", f);
+	show_pml_line(features, f);
+	show_mode_line(list, f);
+	show_notes(json_object_get(host, "notes"), f);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		running += is_running(json_array_get(list, i));
+	(void) fprintf(f, "Migrations  %zu running%s\n", running,
+	    json_array_size(list) > 0 ? "; the newest:" : ", none in the journal");
+	if (json_array_size(list) > 0)
+		show_list(migrations, width, f);
+}
+
+void
+show_features(const json_t *features, unsigned width, FILE *f)
+{
+	static const char *const titles[] = {"FEATURE", "CPU", "HOST", "XEN", "HVM", "PV",
+	    "CONFIDENCE", "~GUESTS THAT USE IT", "~REASON", NULL};
+	const json_t *domains = json_object_get(features, "domains");
+	json_t *rows = json_object_get(features, "features");
+	struct table *t = table_new(titles);
+	const char *name;
+	json_t *s;
+
+	show_source(features, f);
+	json_object_foreach(rows, name, s) {
+		unsigned active = 0;
+
+		for (size_t i = 0; i < json_array_size(domains); i++)
+			active += strcmp(guest_word(json_array_get(domains, i), name), "yes") == 0;
+		table_cell(t, name);
+		table_cell(t, text(s, "cpu"));
+		table_cell(t, text(s, "host"));
+		table_cell(t, text(s, "xen"));
+		table_cell(t, text(s, "hvm"));
+		table_cell(t, text(s, "pv"));
+		table_cell(t, text(s, "confidence"));
+		table_cellf(t, "%u of %zu domains", active, json_array_size(domains));
+		table_cell(t, text(s, "reason"));
+	}
+	table_print(t, width, f);
+	table_free(t);
+	show_pml_line(features, f);
+	(void) fprintf(f, "EPT A/D     ");
+	print_visible(text(features, "ept_ad"), f);
+	(void) fprintf(f, "\nHAP         ");
+	print_visible(text(features, "hap"), f);
+	(void) fputc('\n', f);
+}
+
+void
+show_domains(const json_t *domains, unsigned width, FILE *f)
+{
+	static const char *const titles[] = {">ID", "~NAME", "KIND", "STATE", ">VCPUS", ">MEMORY",
+	    ">CPU", "SMAP", "SMEP", "TRACKED", "UUID", NULL};
+	const json_t *list = json_object_get(domains, "domains");
+	struct table *t = table_new(titles);
+
+	show_source(domains, f);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *d = json_array_get(list, i);
+		const json_t *m = json_object_get(d, "metrics");
+		double tracked = number(m, "xenscope_domain_tracked");
+
+		cell_number(t, number(d, "domid"), "");
+		table_cell(t, text(d, "name"));
+		table_cell(t, text(d, "kind"));
+		table_cell(t, text(d, "state"));
+		cell_number(t, number(m, "xenscope_domain_vcpus"), "");
+		cell_number(
+		    t, floor(number(m, "xenscope_domain_memory_bytes") / (1 << 20)), " MiB");
+		cell_number(t, floor(number(m, "xenscope_domain_cpu_seconds_total")), " s");
+		table_cell(t, guest_word(d, "smap"));
+		table_cell(t, guest_word(d, "smep"));
+		table_cell(t, isnan(tracked) ? "" : tracked > 0 ? "yes" : "no");
+		table_cell(t, text(d, "uuid"));
+	}
+	table_print(t, width, f);
+	table_free(t);
+}
+
+void
+show_migrations(const json_t *migrations, unsigned width, FILE *f)
+{
+	show_source(migrations, f);
+	show_list(migrations, width, f);
+}

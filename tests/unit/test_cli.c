@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/tick.h"
+#include "base/util.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+#include "cli/table.h"
+#include "tests/tap.h"
+
+static void
+test_visible(void)
+{
+	static const struct {
+		const char *in, *out, *what;
+	} rows[] = {
+	    {"vm \xc3\xa9\xe4\xbd\xa0", "vm \xc3\xa9\xe4\xbd\xa0", "letters of all kinds stay"},
+	    {"a\x1b[2Jb", "a\\x1b[2Jb", "an escape sequence is shown, not obeyed"},
+	    {"a\xc2\x9b"
+	     "b",
+		"a\\x9bb", "also one of the eight-bit kind"},
+	    {"\xe2\x80\xaegnp.exe", "\\u202egnp.exe", "the direction of writing is not turned"},
+	    {"\xff\n", "\\xff\\x0a", "what is not UTF-8 is shown as bytes"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *v = visible(rows[i].in);
+
+		ok(strcmp(v, rows[i].out) == 0, "%s", rows[i].what);
+		free(v);
+	}
+}
+
+static void
+test_table(void)
+{
+	static const char *const titles[] = {">ID", "~NAME", "KIND", NULL};
+	struct table *t = table_new(titles);
+	char *out = NULL;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	table_cellf(t, "%d", 7);
+	table_cell(t, "a name that is rather long \xc3\xa9");
+	table_cell(t, "");
+	table_cell(t, "10");
+	table_cell(t, "\xc3\xa9");
+	table_cell(t, "hvm");
+	table_print(t, 24, f);
+	fclose(f);
+	ok(strcmp(out, "ID  NAME            KIND\n"
+		       " 7  a name that i~  -\n"
+		       "10  \xc3\xa9               hvm\n") == 0,
+	    "a table is cut to the terminal");
+	free(out);
+	table_free(t);
+}
+
+static const char features[] =
+    "{\"source\":\"replay\",\"features\":{"
+    "\"smap\":{\"cpu\":\"yes\",\"host\":\"yes\",\"xen\":\"no\",\"hvm\":\"yes\",\"pv\":\"no\","
+    "\"reason\":\"smap=hvm\",\"confidence\":\"exact\"},"
+    "\"smep\":{\"cpu\":\"yes\",\"host\":\"yes\",\"xen\":\"yes\",\"hvm\":\"yes\",\"pv\":\"no\","
+    "\"reason\":null}},"
+    "\"pml\":{\"state\":\"in_use\",\"reason\":null,\"source\":\"console_ring\"},\"ept_ad\":\"yes\","
+    "\"hap\":\"yes\","
+    "\"domains\":[{\"kind\":\"pv\",\"features\":{}},"
+    "{\"kind\":\"hvm\",\"features\":{\"smap\":{\"active\":\"yes\"},\"smep\":{\"active\":"
+    "\"unknown\"}}}]}";
+static const char host[] =
+    "{\"source\":\"replay\",\"time_text\":\"2026-11-03T12:00:00Z\",\"age_seconds\":2,"
+    "\"xen_version\":\"4.17.7\",\"cpu_model\":\"A CPU\",\"notes\":[\"no tracefs\"]}";
+static const char migrations[] =
+    "{\"source\":\"live\",\"time\":1700000042,\"migrations\":["
+    "{\"name\":\"vm\\u001b[1m\",\"result\":\"running\",\"direction\":\"out\",\"tracking_mode\":"
+    "\"pml\",\"started\":1700000000,"
+    "\"ended\":null,\"rounds\":[{\"n\":0,\"pages_dirtied\":4262},{\"n\":1,\"pages_dirtied\":null}]}"
+    ","
+    "{\"name\":\"old\",\"result\":\"failed\",\"started\":1600000000.5,\"ended\":1600000012,"
+    "\"downtime_seconds\":0.21,"
+    "\"reason\":\"it went away\",\"rounds\":[],\"rounds_begun\":5,\"final\":{\"pages\":517}}]}";
+
+static char *
+shown(void (*show)(const json_t *, unsigned, FILE *), const char *text)
+{
+	json_t *answer = json_loads(text, 0, NULL);
+	char *out = NULL;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	show(answer, 0, f);
+	fclose(f);
+	json_decref(answer);
+	return out;
+}
+
+static void
+test_show(void)
+{
+	json_t *h = json_loads(host, 0, NULL), *x = json_loads(features, 0, NULL),
+	       *m = json_loads(migrations, 0, NULL);
+	char *out = NULL;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	show_status(h, x, m, 0, f);
+	fclose(f);
+	ok(strncmp(out, "REPLAY", 6) == 0, "a replay is said to be one");
+	ok(strstr(out, "Xen 4.17.7 on A CPU; sample of 2026-11-03T12:00:00Z, 2 s old"),
+	    "the host and the sample's age are told");
+	ok(strstr(out, "SMAP        CPU yes, Xen no (smap=hvm), offered to HVM yes and PV no, on "
+		       "in 1 of 1 guest\n"),
+	    "SMAP is told in a line, with its reason");
+	ok(strstr(out, "SMEP        CPU yes, Xen yes, offered to HVM yes and PV no, on in 0 of 1 "
+		       "guest (1 unknown)\n"),
+	    "unknown guests are counted as such");
+	ok(strstr(out, "PML         in use (console_ring)\n") && strstr(out, "Tracking    pml in"),
+	    "so are PML and the tracking mode");
+	ok(strstr(out, "Migrations  1 running") && strstr(out, "Note        no tracefs\n"),
+	    "and migrations and notes");
+	free(out);
+	json_decref(h);
+	json_decref(x);
+	json_decref(m);
+
+	out = shown(show_migrations, migrations);
+	ok(strstr(out, "vm\\x1b[1m") && !strchr(out, '\x1b'),
+	    "a name cannot play with the terminal");
+	ok(strstr(out, "11.500 s") == NULL && strstr(out, "11.5 s") && strstr(out, "0.210 s") &&
+		strstr(out, "517"),
+	    "times and pages are told");
+	ok(strstr(out, " 42 s "), "one that is under way has taken until now");
+	free(out);
+	out = shown(show_features, features);
+	ok(strstr(out, "smap") && strstr(out, "1 of 2 domains") && strstr(out, "HAP         yes"),
+	    "features are a table");
+	free(out);
+	out = shown(show_domains, "{\"domains\":[{\"domid\":3,\"name\":\"x\",\"metrics\":{"
+				  "\"xenscope_domain_memory_bytes\":1073741824}},7]}");
+	ok(strstr(out, "1024 MiB") && !strstr(out, "REPLAY"),
+	    "domains are one too, whatever an answer lacks");
+	free(out);
+	out = shown(show_domains, "{}");
+	free(out);
+}
+
+/* A server that says this once, whatever it is asked, and then closes or, if told so, keeps silent.
+ */
+static int
+answer_once(const char *text, bool silent, char *url, size_t n, pid_t *ret_pid)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(fd, (struct sockaddr *) &a, len) < 0 || listen(fd, 1) < 0 ||
+	    getsockname(fd, (struct sockaddr *) &a, &len) < 0)
+		abort();
+	(void) snprintf(url, n, "http://127.0.0.1:%u/", ntohs(a.sin_port));
+	*ret_pid = fork();
+	if (*ret_pid == 0) {
+		char request[1024];
+		int c = accept(fd, NULL, NULL);
+
+		(void) alarm(5);
+		(void) !read(c, request, sizeof(request));
+		(void) !write(c, text, strlen(text));
+		if (silent)
+			(void) pause();
+		_exit(0);
+	}
+	return fd;
+}
+
+static int
+get_answer(const char *text, bool silent, unsigned *ret_status, char **ret_body)
+{
+	char url[64];
+	size_t n = 0;
+	pid_t pid;
+	int fd = answer_once(text, silent, url, sizeof(url), &pid), r;
+
+	*ret_body = NULL;
+	r = client_get(url, "/", 0.3, ret_status, ret_body, &n);
+	(void) kill(pid, SIGKILL);
+	(void) waitpid(pid, NULL, 0);
+	(void) close(fd);
+	return r;
+}
+
+static void
+test_client(void)
+{
+	static const struct {
+		const char *text;
+		bool silent;
+		int r;
+		const char *what;
+	} rows[] = {
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true, 0,
+		"an answer ends with its length"},
+	    {"HTTP/1.0 200 OK\r\n\r\nhello", false, 0, "or with the connection"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", false, -EBADMSG,
+		"one cut short is refused"},
+	    {"HTTP/1.1 200 OK\r\nContent-Le", false, -EBADMSG, "also in its head"},
+	    {"SSH-2.0-OpenSSH\r\n\r\n", false, -EBADMSG, "what is not HTTP is refused"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", false, -EFBIG,
+		"so is one that is too long"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", true, -ETIMEDOUT,
+		"one that never ends is given up"},
+	};
+	static const struct {
+		const char *target;
+		int r;
+	} bad[] = {{"ftp://x", -EINVAL}, {"http://127.0.0.1:0", -EINVAL}, {"http://[::1", -EINVAL},
+	    {"http://192.0.2.1:80", -EPERM}, {"http://[2001:db8::1]:80", -EPERM},
+	    {"unix:", -EINVAL}, {"http://127.0.0.1:1/path", -EINVAL},
+	    {"unix:/nothing/here", -ENOENT}, {"http://example.com:1", -EINVAL}};
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int r = get_answer(rows[i].text, rows[i].silent, &status, &body);
+
+		ok(r == rows[i].r && (r < 0 || (status == 200 && strcmp(body, "hello") == 0)), "%s",
+		    rows[i].what);
+		free(body);
+		body = NULL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ok(client_get(bad[i].target, "/", 0.3, &status, &body, &n) == bad[i].r,
+		    "%s is refused with %s", bad[i].target, strerror(-bad[i].r));
+}
+
+static int
+xenscope(const char *a, const char *b, const char *c)
+{
+	char *argv[] = {(char *) "xenscope", (char *) a, (char *) b, (char *) c, NULL};
+
+	return xenscope_main(1 + !!a + !!b + !!c, argv);
+}
+
+static int
+xenscope_with(const char *answer, const char *option)
+{
+	char url[64];
+	pid_t pid;
+	int fd = answer_once(answer, false, url, sizeof(url), &pid), r;
+	char *with = xasprintf("--url=%s", url);
+
+	r = xenscope("domains", with, option);
+	free(with);
+	(void) kill(pid, SIGKILL);
+	(void) waitpid(pid, NULL, 0);
+	(void) close(fd);
+	return r;
+}
+
+/* What the commands print is not TAP. */
+static void
+test_commands(void)
+{
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), r[12];
+
+	(void) fflush(stdout);
+	if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+		abort();
+	r[0] = xenscope("--help", NULL, NULL);
+	r[1] = xenscope("--version", NULL, NULL);
+	r[2] = xenscope(NULL, NULL, NULL);
+	r[3] = xenscope("dance", NULL, NULL);
+	r[4] = xenscope("status", "--nonsense", NULL);
+	r[5] = xenscope("status", "--socket=/nothing/here", NULL);
+	r[6] = xenscope("status", "--url=http://192.0.2.1/", NULL);
+	r[7] = xenscope("record", "--seconds=0", NULL);
+	r[8] = xenscope("record", NULL, NULL);
+	r[9] = xenscope_with(
+	    "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"domains\":[]}", "--json");
+	r[10] =
+	    xenscope_with("HTTP/1.1 503 No\r\nContent-Length: 13\r\n\r\n{\"detail\":\"\"}", NULL);
+	r[11] = xenscope_with("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]", NULL);
+	(void) fflush(NULL);
+	(void) dup2(out, STDOUT_FILENO);
+	(void) dup2(err, STDERR_FILENO);
+	ok(r[0] == EXIT_OK && r[1] == EXIT_OK, "--help and --version succeed");
+	ok(r[2] == EXIT_USAGE && r[3] == EXIT_USAGE && r[4] == EXIT_USAGE,
+	    "no command, an unknown one, an unknown option: 2");
+	ok(r[5] == EXIT_UNREACHABLE, "no agent: 3");
+	ok(r[6] == EXIT_USAGE, "a URL that is not of this host: 2");
+	ok(r[7] == EXIT_USAGE && r[8] == EXIT_USAGE, "record wants a file and a time above 0: 2");
+	ok(r[9] == EXIT_OK, "an answer: 0");
+	ok(r[10] == EXIT_ANSWER && r[11] == EXIT_ANSWER,
+	    "an error or what is no answer of ours: 1");
+}
+
+int
+main(void)
+{
+	test_visible();
+	test_table();
+	test_show();
+	test_client();
+	test_commands();
+	return done_testing();
+}
