@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "serve/answer.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+
+#include "base/parse.h"
+#include "base/util.h"
+#include "serve/json.h"
+
+#define MAX_DETAIL 1024
+
+static const struct route {
+	const char *path, *parameters;
+	void (*function)(const struct request *q, struct reply *ret);
+	const char *help;
+} routes[] = {
+#define ROUTE(path, parameters, function, help) {path, parameters, function, help},
+#include "serve/routes.def"
+};
+
+static const struct {
+	unsigned status;
+	const char *title;
+} titles[] = {
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {414, "URI Too Long"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+};
+
+void
+reply_done(struct reply *r)
+{
+	strbuf_done(&r->body);
+}
+
+void
+problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)
+{
+	char detail[MAX_DETAIL];
+	const char *title = "Error";
+	json_t *o = json_object();
+	va_list ap;
+
+	va_start(ap, format);
+	(void) vsnprintf(detail, sizeof(detail), format, ap);
+	va_end(ap);
+	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+		if (titles[i].status == status)
+			title = titles[i].title;
+	put_text(o, "type", "about:blank");
+	put_text(o, "title", title);
+	json_object_set_new(o, "status", json_integer(status));
+	put_text(o, "detail", detail);
+	put_text(o, "instance", q->path);
+	strbuf_done(&ret->body);
+	put_end(o, &ret->body);
+	ret->status = status;
+	ret->type = "application/problem+json";
+}
+
+const char *
+request_parameter(const struct request *q, const char *name)
+{
+	for (size_t i = 0; i < q->n_parameters; i++)
+		if (strcmp(q->parameter[i].name, name) == 0)
+			return q->parameter[i].value;
+	return NULL;
+}
+
+bool
+request_uuid(const struct request *q, struct reply *ret_reply, char *ret)
+{
+	const char *text = request_parameter(q, "uuid");
+
+	ret[0] = '\0';
+	if (!text || parse_uuid(text, ret) == 0)
+		return true;
+	problem(q, ret_reply, 400,
+	    "uuid takes a UUID of 36 characters; /api/v1/domains lists those of the domains");
+	return false;
+}
+
+/* True if the path fits; what stands for {...} in key. */
+static bool
+fits(const char *pattern, const char *path, char key[MAX_KEY])
+{
+	size_t n = strcspn(pattern, "{");
+
+	key[0] = '\0';
+	if (pattern[n] == '\0')
+		return strcmp(pattern, path) == 0;
+	if (strncmp(pattern, path, n) != 0 || path[n] == '\0' || strchr(path + n, '/') ||
+	    strlen(path + n) >= MAX_KEY)
+		return false;
+	str_copy(key, MAX_KEY, path + n);
+	return true;
+}
+
+/* True if the list, joined by commas, has the name. */
+static bool
+lists(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		if (len == n && strncmp(list, name, n) == 0)
+			return true;
+		list += len + (list[len] == ',');
+	}
+	return false;
+}
+
+static bool
+check_parameters(const struct request *q, const struct route *route, struct reply *ret)
+{
+	for (size_t i = 0; i < q->n_parameters; i++) {
+		const char *name = q->parameter[i].name;
+
+		if (!lists(route->parameters, name)) {
+			problem(q, ret, 400, "unknown parameter \"%.64s\"; %s takes %s", name,
+			    route->path, *route->parameters ? route->parameters : "none");
+			return false;
+		}
+		if (request_parameter(q, name) != q->parameter[i].value) {
+			problem(q, ret, 400, "parameter \"%.64s\" was given twice", name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+not_found(const struct request *q, struct reply *ret)
+{
+	struct strbuf known = {NULL, 0, 0};
+
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(routes); i++)
+		strbuf_printf(&known, "%s%s", i ? ", " : "", routes[i].path);
+	problem(q, ret, 404, "there is nothing at this path; there is %s", known.text);
+	strbuf_done(&known);
+}
+
+void
+answer(struct request *q, struct reply *ret)
+{
+	const char *path = q->path;
+	size_t prefix = strlen(PATH_PREFIX);
+
+	*ret = (struct reply){.status = 200, .type = "application/json"};
+	if (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0) {
+		ret->allow = "GET, HEAD";
+		problem(
+		    q, ret, 405, "this interface only answers GET and HEAD; it changes nothing");
+		return;
+	}
+	if (strlen(path) > MAX_PATH) {
+		q->path = "";
+		problem(q, ret, 414, "a path here has at most %d characters", MAX_PATH);
+		return;
+	}
+	if (strncmp(path, PATH_PREFIX, prefix) == 0 &&
+	    (path[prefix] == '/' || path[prefix] == '\0'))
+		path += prefix;
+	if (*path == '\0') { /* so that the page's relative links lead below it */
+		ret->status = 301;
+		ret->location = PATH_PREFIX "/";
+		ret->type = "text/plain; charset=utf-8";
+		strbuf_str(&ret->body, "See " PATH_PREFIX "/\n");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+		if (fits(routes[i].path, path, q->key)) {
+			if (check_parameters(q, &routes[i], ret))
+				routes[i].function(q, ret);
+			return;
+		}
+	not_found(q, ret);
+}
+
+static void
+escape_html(struct strbuf *b, const char *s)
+{
+	for (; *s; s++)
+		if (strchr("<>&\"", *s))
+			strbuf_printf(b, "&#%d;", *s);
+		else
+			strbuf_add(b, s, 1);
+}
+
+/* Where no dashboard is installed, the paths themselves are the page. */
+void
+route_index(const struct request *q, struct reply *ret)
+{
+	const struct page *page = pages_find(&q->view->pages, "index.html");
+
+	ret->type = "text/html; charset=utf-8";
+	if (page) {
+		ret->page = page;
+		return;
+	}
+	strbuf_str(&ret->body,
+	    "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>xenscope</title>\n"
+	    "<h1>xenscope</h1>\n<p>No dashboard is installed here. What there is:</p>\n<ul>\n");
+	for (size_t i = 1; i + 1 < ARRAY_SIZE(routes); i++) {
+		bool link = !strchr(routes[i].path, '{');
+
+		strbuf_str(&ret->body, "<li>");
+		if (link)
+			strbuf_printf(&ret->body, "<a href=\"%s\">", routes[i].path + 1);
+		escape_html(&ret->body, routes[i].path);
+		strbuf_str(&ret->body, link ? "</a>: " : ": ");
+		escape_html(&ret->body, routes[i].help);
+		strbuf_str(&ret->body, "</li>\n");
+	}
+	strbuf_str(&ret->body, "</ul></html>\n");
+}
+
+void
+route_file(const struct request *q, struct reply *ret)
+{
+	const struct page *page = pages_find(&q->view->pages, q->key);
+
+	if (!page) {
+		not_found(q, ret);
+		return;
+	}
+	ret->page = page;
+	ret->type = page->type;
+}

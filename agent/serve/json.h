@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SERVE_JSON_H
+#define SERVE_JSON_H
+
+#include <jansson.h>
+#include <yajl/yajl_gen.h>
+
+#include "serve/answer.h"
+
+/* Two ways to the same JSON: put_* builds a small answer whole with jansson, gen_* streams a large
+ * one with yajl. In both an absent value is null and a text is made valid UTF-8. */
+
+/* "2026-11-03T12:00:00Z" */
+#define TIME_TEXT_SIZE 32
+void time_text(double t, char ret[TIME_TEXT_SIZE]);
+
+/* The newest sample; NULL: none yet, and *ret says so. */
+const struct sample *require_sample(const struct request *q, struct reply *ret);
+
+/* Seconds since the values were collected. */
+double sample_age(const struct request *q, const struct sample *s);
+
+void put_text(json_t *object, const char *key, const char *text);
+void put_text_or_null(json_t *object, const char *key, const char *text); /* "" is null */
+void put_number(json_t *object, const char *key, double v);
+/* source, time, time_text, age_seconds: what every answer begins with. */
+void put_source(json_t *object, const struct request *q, const struct sample *s);
+/* "metrics": all values of the scope's object i, by the table. */
+void put_metrics(json_t *object, const struct sample *s, enum metric_scope scope, size_t i);
+/* Writes it out and drops it. */
+void put_end(json_t *object, struct strbuf *b);
+
+/* Begins an object with what every answer begins with. */
+yajl_gen gen_begin(const struct request *q, const struct sample *s, struct strbuf *b);
+/* Closes that object. */
+void gen_end(yajl_gen g, struct strbuf *b);
+void gen_string(yajl_gen g, const char *text);
+void gen_number(yajl_gen g, double v);
+void gen_text(yajl_gen g, const char *key, const char *text);
+void gen_text_or_null(yajl_gen g, const char *key, const char *text);
+void gen_value(yajl_gen g, const char *key, double v);
+/* The values of the scope's object i, by the table, as members. */
+void gen_values(yajl_gen g, const struct sample *s, enum metric_scope scope, size_t i);
+
+#endif
