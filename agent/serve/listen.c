@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "serve/serve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/util.h"
+#include "config/config.h"
+#include "serve/rights.h"
+
+#define BACKLOG 64
+
+/* A numeric address and port: "127.0.0.1:9965", "[::1]:9965". */
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static char trouble[256]; /* what serve_listen says through ret_where; one thread */
+
+static int
+fail(int error, const char *object, const char *why)
+{
+	(void) snprintf(trouble, sizeof(trouble), "%s (%s)", object, why);
+	return error;
+}
+
+static int
+parse_address(const char *text, union address *ret, socklen_t *ret_n)
+{
+	const char *colon = strrchr(text, ':');
+	char host[64];
+	uint64_t port;
+
+	if (!colon || (size_t) (colon - text) >= sizeof(host) ||
+	    parse_u64(colon + 1, 0, 65535, &port) < 0)
+		return -EINVAL;
+	memset(ret, 0, sizeof(*ret));
+	str_copy(host, (size_t) (colon - text) + 1, text);
+	if (inet_pton(AF_INET, host, &ret->v4.sin_addr) == 1) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons((uint16_t) port);
+		*ret_n = sizeof(ret->v4);
+		return 0;
+	}
+	if (host[0] != '[' || host[strlen(host) - 1] != ']')
+		return -EINVAL;
+	host[strlen(host) - 1] = '\0';
+	if (inet_pton(AF_INET6, host + 1, &ret->v6.sin6_addr) != 1)
+		return -EINVAL;
+	ret->v6.sin6_family = AF_INET6;
+	ret->v6.sin6_port = htons((uint16_t) port);
+	*ret_n = sizeof(ret->v6);
+	return 0;
+}
+
+static bool
+is_loopback(const union address *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return ntohl(a->v4.sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
+/* Takes fd over. */
+static void
+add(struct serve_sockets *s, int *fd)
+{
+	s->listen[s->n++] = *fd;
+	*fd = -1;
+}
+
+/* The address as a URL, with the port that the kernel chose where 0 was asked for. */
+static void
+describe(int fd, char *where, size_t n)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+	union address a;
+	socklen_t len = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	(void) getsockname(fd, &a.any, &len);
+	if (a.any.sa_family == AF_INET) {
+		(void) inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof(host));
+		(void) snprintf(where, n, "http://%s:%u/", host, ntohs(a.v4.sin_port));
+	} else {
+		(void) inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof(host));
+		(void) snprintf(where, n, "http://[%s]:%u/", host, ntohs(a.v6.sin6_port));
+	}
+}
+
+static int
+listen_tcp(const char *text, struct serve_sockets *ret)
+{
+	_cleanup_(closep) int fd = -1;
+	union address a;
+	socklen_t n;
+	int on = 1;
+
+	if (parse_address(text, &a, &n) < 0)
+		return fail(-EINVAL, text,
+		    "listen takes a number and a port: 127.0.0.1:9965 or [::1]:9965");
+	if (!is_loopback(&a))
+		return fail(-EPERM, text,
+		    "only 127.0.0.0/8 and [::1]: nothing here guards what leaves the host");
+	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fail(-errno, text, "no socket of this kind");
+	(void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, &a.any, n) < 0 || listen(fd, BACKLOG) < 0)
+		return fail(-errno, text,
+		    errno == EADDRINUSE ? "the port is taken: end the other program, or choose "
+					  "another with listen ="
+					: "it cannot be listened on");
+	describe(fd, ret->where[ret->n], sizeof(ret->where[0]));
+	add(ret, &fd);
+	return 0;
+}
+
+/* Takes the place of a socket that nobody answers any more, of nothing else. */
+static int
+clear_stale(const struct sockaddr_un *a)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+
+	if (lstat(a->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *) a, sizeof(*a)) == 0 || errno != ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(a->sun_path) < 0 ? -errno : 0;
+}
+
+/* gid: the group that may connect, (gid_t) -1 for none. */
+static int
+listen_unix(const char *path, unsigned mode, gid_t gid, struct serve_sockets *ret)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	_cleanup_(freep) char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	_cleanup_(closep) int fd = -1;
+	mode_t mask;
+	int r;
+
+	if (path[0] != '/' || strlen(path) >= sizeof(a.sun_path))
+		return fail(-EINVAL, path, "not the full path of a socket");
+	str_copy(a.sun_path, sizeof(a.sun_path), path);
+	*slash = '\0';
+	r = *dir ? mkdir_parents(dir, 0755) : 0;
+	if (r < 0)
+		return fail(r, dir, "the directory cannot be made");
+	r = clear_stale(&a);
+	if (r < 0)
+		return fail(r, path,
+		    r == -EADDRINUSE ? "another program answers there"
+		    : r == -EEXIST   ? "there is something that is not a socket"
+				     : "what is there cannot be replaced");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fail(-errno, path, "no socket of this kind");
+	mask = umask(0777 & ~mode);
+	r = bind(fd, (const struct sockaddr *) &a, sizeof(a)) < 0 ? -errno : 0;
+	(void) umask(mask);
+	if (r < 0 || listen(fd, BACKLOG) < 0)
+		return fail(r < 0 ? r : -errno, path, "it cannot be listened on");
+	if (gid != (gid_t) -1 && chown(path, (uid_t) -1, gid) < 0)
+		return fail(-errno, path, "it cannot be given to its group");
+	(void) snprintf(ret->where[ret->n], sizeof(ret->where[0]), "unix:%s", path);
+	add(ret, &fd);
+	return 0;
+}
+
+/* xapi looks for plugins in a directory below its own, which is there on its hosts only. */
+static bool
+has_xapi(const char *path)
+{
+	_cleanup_(freep) char *dir = xstrdup(path);
+	struct stat st;
+
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(dir, '/');
+
+		if (!slash || slash == dir)
+			return false;
+		*slash = '\0';
+	}
+	return stat(dir, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+serve_listen(const struct config *config, struct serve_sockets *ret, const char **ret_where)
+{
+	const char *tcp = config_text(config, OPTION_listen);
+	const char *local = config_text(config, OPTION_socket);
+	const char *xapi = config_text(config, OPTION_xapi_socket);
+	struct serve_sockets s = {.n = 0};
+	struct user user;
+	gid_t gid = geteuid() == 0 && user_find(config, &user) == 0 ? user.gid : (gid_t) -1;
+	int r = 0;
+
+	if (*tcp)
+		r = listen_tcp(tcp, &s);
+	if (r == 0 && *local)
+		r = listen_unix(local, 0660, gid, &s);
+	if (r == 0 && *xapi && has_xapi(xapi))
+		r = listen_unix(xapi, 0600, (gid_t) -1, &s);
+	if (r < 0) {
+		serve_sockets_close(&s);
+		*ret_where = trouble;
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void
+serve_sockets_close(struct serve_sockets *s)
+{
+	while (s->n > 0)
+		(void) close(s->listen[--s->n]);
+}

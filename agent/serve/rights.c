@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "serve/rights.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "base/parse.h"
+#include "base/util.h"
+#include "config/config.h"
+
+#define MAX_FILES 128 /* descriptors of the serve half: connections and what it reads */
+#define MAX_CAPABILITY 63
+#define FALLBACK "nobody"
+
+int
+user_find(const struct config *config, struct user *ret)
+{
+	const struct passwd *p = getpwnam(config_text(config, OPTION_user));
+
+	ret->fallback = !p || p->pw_uid == 0;
+	if (ret->fallback)
+		p = getpwnam(FALLBACK);
+	if (!p || p->pw_uid == 0)
+		return -ENOENT;
+	str_copy(ret->name, sizeof(ret->name), p->pw_name);
+	ret->uid = p->pw_uid;
+	ret->gid = p->pw_gid;
+	return 0;
+}
+
+static bool
+is_kept(const int *keep, size_t n, int fd)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] == fd)
+			return true;
+	return fd <= STDERR_FILENO;
+}
+
+void
+close_others(const int *keep, size_t n)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+	uint64_t fd;
+
+	if (d) {
+		while ((e = readdir(d)) != NULL)
+			if (parse_u64(e->d_name, 0, INT32_MAX, &fd) == 0 && (int) fd != dirfd(d) &&
+			    !is_kept(keep, n, (int) fd))
+				(void) close((int) fd);
+		(void) closedir(d);
+		return;
+	}
+	for (long i = sysconf(_SC_OPEN_MAX); i-- > 0;)
+		if (!is_kept(keep, n, (int) i))
+			(void) close((int) i);
+}
+
+static int
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2];
+
+	memset(none, 0, sizeof(none));
+	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+}
+
+/* So that no program could have them again. */
+static int
+drop_bounding_set(void)
+{
+	for (unsigned long c = 0; c <= MAX_CAPABILITY; c++)
+		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+			return errno == EINVAL
+				   ? 0
+				   : -errno; /* the first that this kernel does not know */
+	return 0;
+}
+
+static int
+set_limit(int what, rlim_t value)
+{
+	struct rlimit l = {.rlim_cur = value, .rlim_max = value};
+
+	return setrlimit(what, &l) < 0 ? -errno : 0;
+}
+
+int
+rights_limit(void)
+{
+	int r = set_limit(RLIMIT_NOFILE, MAX_FILES);
+
+	if (r == 0)
+		r = set_limit(RLIMIT_CORE, 0);
+	if (r == 0)
+		r = set_limit(RLIMIT_NPROC, 0);
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+int
+rights_drop(const struct user *user, const char *root, const char **ret_step)
+{
+	int r;
+
+	*ret_step = "chroot";
+	if (chroot(root) < 0 || chdir("/") < 0)
+		return -errno;
+	*ret_step = "the bounding set of capabilities";
+	r = drop_bounding_set();
+	if (r < 0)
+		return r;
+	*ret_step = "setgroups, setgid, setuid";
+	if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
+	    setresuid(user->uid, user->uid, user->uid) < 0)
+		return -errno;
+	*ret_step = "capabilities";
+	r = drop_capabilities();
+	if (r < 0)
+		return r;
+	*ret_step = "giving root back";
+	if (setuid(0) == 0)
+		return -EPERM;
+	*ret_step = "limits";
+	return rights_limit();
+}

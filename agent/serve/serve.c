@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "serve/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "config/config.h"
+#include "serve/half.h"
+#include "serve/rights.h"
+
+#define PROCESS_NAME "xenscoped-serve" /* the kernel keeps 15 characters */
+
+/* The parent's signals are not ours. Ctrl-C reaches both halves; this one ends with the link. */
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void) sigprocmask(SIG_SETMASK, &none, NULL);
+	(void) signal(SIGTERM, SIG_DFL);
+	(void) signal(SIGHUP, SIG_IGN);
+	(void) signal(SIGINT, SIG_IGN);
+	(void) signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+read_pages(const struct config *config, struct pages *pages)
+{
+	const char *dir = config_text(config, OPTION_dashboard_dir);
+	int r = pages_read(pages, dir);
+
+	if (r < 0)
+		log_warn("serve", "dashboard_dir %s: %s", dir, strerror(-r));
+}
+
+/* *ret_dir: where the public directory is from then on. */
+static int
+become_harmless(const struct config *config, const char *public_dir, const char **ret_dir)
+{
+	const char *step = "limits";
+	struct user user;
+	int r;
+
+	if (geteuid() != 0) {
+		log_warn("serve", "not root: the serving process keeps this user's rights");
+		*ret_dir = public_dir;
+		r = rights_limit();
+	} else {
+		*ret_dir = "/";
+		r = user_find(config, &user);
+		if (r < 0) {
+			log_err("serve", "neither the user %s nor nobody is there to become",
+			    config_text(config, OPTION_user));
+			return r;
+		}
+		if (user.fallback)
+			log_warn("serve", "no user %s: the serving process becomes %s",
+			    config_text(config, OPTION_user), user.name);
+		r = rights_drop(&user, public_dir, &step);
+	}
+	if (r < 0)
+		log_err("serve", "rights cannot be given up: %s: %s", step, strerror(-r));
+	return r;
+}
+
+static int
+child(const struct config *config, const struct serve_sockets *sockets, int link)
+{
+	_cleanup_(freep) char *public_dir =
+	    xasprintf("%s/public", config_text(config, OPTION_state_dir));
+	struct view view = {.step = (unsigned) config_number(config, OPTION_step)};
+	struct serve_sockets own = *sockets;
+	int keep[ARRAY_SIZE(own.listen) + 1];
+	int status;
+
+	(void) prctl(PR_SET_NAME, PROCESS_NAME);
+	reset_signals();
+	memcpy(keep, own.listen, sizeof(own.listen));
+	keep[own.n] = link;
+	close_others(keep, own.n + 1);
+	(void) umask(077);
+	read_pages(config, &view.pages);
+	if (become_harmless(config, public_dir, &view.dir) < 0)
+		return EXIT_FAILURE;
+	status = half_run(&view, &own, link);
+	view_done(&view);
+	return status;
+}
+
+/* The directory is the store's; where it has not been made yet, so that there is something to go
+ * into. */
+static int
+make_public(const struct config *config)
+{
+	_cleanup_(freep) char *dir = xasprintf("%s/public", config_text(config, OPTION_state_dir));
+	struct user user;
+	int r;
+
+	if (access(dir, F_OK) == 0)
+		return 0;
+	r = mkdir_parents(dir, 0755);
+	if (r == 0 && geteuid() == 0 && user_find(config, &user) == 0 &&
+	    (chown(dir, 0, user.gid) < 0 || chmod(dir, 0750) < 0))
+		r = -errno;
+	return r;
+}
+
+int
+serve_start(
+    const struct config *config, const struct serve_sockets *sockets, pid_t *ret_pid, int *ret_link)
+{
+	int pair[2], r = make_public(config);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	(void) shutdown(
+	    pair[0], SHUT_RD); /* one way: what the serve half says is not even received */
+	(void) fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		(void) close(pair[0]);
+		_exit(child(config, sockets, pair[1]));
+	}
+	(void) close(pair[1]);
+	if (pid < 0) {
+		r = -errno;
+		(void) close(pair[0]);
+		return r;
+	}
+	*ret_pid = pid;
+	*ret_link = pair[0];
+	return 0;
+}
