@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "serve/half.h"
+#include "serve/link.h"
+#include "tests/made_up.h"
+#include "tests/tap.h"
+
+/* The serve half as it ships, in a process of its own, and clients of many kinds. */
+
+static char url[64];
+static uint16_t port;
+static pid_t server;
+static int link_fd;
+static struct loop *loop;
+static struct link_writer *writer;
+
+static int
+listening(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *) &a, n) < 0 || listen(fd, 64) < 0 ||
+	    getsockname(fd, (struct sockaddr *) &a, &n) < 0)
+		abort();
+	port = ntohs(a.sin_port);
+	(void) snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+	return fd;
+}
+
+static void
+start(void)
+{
+	struct serve_sockets sockets = {.listen = {listening()}, .n = 1};
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) < 0 || loop_new(&loop) < 0)
+		abort();
+	(void) fflush(stdout);
+	server = fork();
+	if (server == 0) {
+		struct view view = {.dir = "/nothing/here", .step = 5};
+		int status;
+
+		(void) close(pair[0]);
+		loop_free(loop);
+		status = half_run(&view, &sockets, pair[1]);
+		view_done(&view);
+		exit(status);
+	}
+	(void) close(pair[1]);
+	(void) close(sockets.listen[0]);
+	link_fd = pair[0];
+	writer = link_writer_new(loop, link_fd);
+}
+
+static void
+stop(void)
+{
+	link_writer_free(writer);
+	(void) close(link_fd);
+	loop_free(loop);
+}
+
+static void
+on_quiet(void *arg, uint32_t events, const struct tick *now)
+{
+	(void) arg;
+	(void) events;
+	(void) now;
+	loop_stop(loop, 0);
+}
+
+static void
+send_sample(unsigned domains)
+{
+	struct sample *s = made_up_sample(domains);
+	int timer = loop_every(loop, 0.1, 1, on_quiet, NULL);
+
+	link_send_sample(writer, s);
+	sample_free(s);
+	(void) loop_run(loop);
+	loop_cancel(loop, timer);
+}
+
+/* Sends the text as it is; what comes back until the end of the connection, or a while. */
+static char *
+raw(const char *text, size_t n)
+{
+	static char answer[65536];
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	    .sin_port = htons(port)};
+	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	size_t got = 0;
+
+	answer[0] = '\0';
+	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0)
+		return answer;
+	(void) !send(fd, text, n, MSG_NOSIGNAL);
+	while (got < sizeof(answer) - 1 && poll(&p, 1, 300) > 0) {
+		ssize_t r = recv(fd, answer + got, sizeof(answer) - 1 - got, 0);
+
+		if (r <= 0)
+			break;
+		got += (size_t) r;
+		answer[got] = '\0';
+	}
+	return answer;
+}
+
+static char *
+say(const char *text)
+{
+	return raw(text, strlen(text));
+}
+
+#define CLOSE "\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+/* xapi drops a header line with a second colon. */
+static int
+headers_have_one_colon(const char *answer)
+{
+	const char *line = strstr(answer, "\r\n") + 2, *end = strstr(answer, "\r\n\r\n");
+
+	while (line < end) {
+		const char *next = strstr(line, "\r\n");
+		const char *colon = memchr(line, ':', (size_t) (next - line));
+
+		if (!colon || memchr(colon + 1, ':', (size_t) (next - colon - 1)))
+			return 0;
+		line = next + 2;
+	}
+	return 1;
+}
+
+static void
+test_headers(void)
+{
+	const char *a = say("GET / HTTP/1.1" CLOSE);
+
+	ok(strncmp(a, "HTTP/1.1 200 OK\r\n", 17) == 0, "a page is served");
+	ok(strstr(a, "\r\nContent-Security-Policy: default-src 'none'; "),
+	    "with a content security policy");
+	ok(headers_have_one_colon(a), "no header has a second colon");
+	ok(!strstr(a, "chunked") && strstr(a, "\r\nContent-Length: "), "and a length");
+	a = say("GET /api/v1/host HTTP/1.1" CLOSE);
+	ok(strstr(a, "\r\nContent-Type: application/json\r\n") &&
+		strstr(a, "\r\nX-Content-Type-Options: nosniff\r\n") &&
+		strstr(a, "\r\nCache-Control: no-store\r\n") && headers_have_one_colon(a),
+	    "an answer of the API has its headers");
+	a = say("HEAD /api/v1/host HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 200 OK\r\n", 17) == 0 &&
+		strcmp(strstr(a, "\r\n\r\n"), "\r\n\r\n") == 0 && !strstr(a, "Content-Length: 0"),
+	    "HEAD is answered by the head alone");
+	a = say("GET /services/plugin/xenscope HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 301", 12) == 0 &&
+		strstr(a, "\r\nLocation: /services/plugin/xenscope/\r\n"),
+	    "the bare prefix leads on");
+	a = say("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /api/v1/host HTTP/1.1" CLOSE);
+	ok(strstr(a, "\"status\":\"ok\"") && strstr(a, "command_line"),
+	    "two requests share a connection");
+}
+
+static void
+test_refused(void)
+{
+	static char large[40000];
+	const char *a =
+	    say("POST /api/v1/host HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+	size_t n;
+
+	ok(strncmp(a, "HTTP/1.1 405", 12) == 0 && strstr(a, "\r\nAllow: GET, HEAD\r\n") &&
+		strstr(a, "\"detail\":"),
+	    "POST: 405");
+	a = say("DELETE /api/v1/host HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 405", 12) == 0, "DELETE: 405");
+	a = say("GET /api/v1/host HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0 && strstr(a, "has no body"),
+	    "a GET with a body: 400");
+	a = say("GET /api/v1/migrations?limit=x&uuid HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0, "a wrong parameter: 400");
+	a = say("GET /api/v1/host?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q&r&s HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0, "too many parameters: 400");
+	a = say("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 404", 12) == 0, "a path that climbs: 404");
+	a = say("nonsense\r\n\r\n");
+	ok(!strstr(a, " 200 "), "what is not HTTP is refused");
+	memset(large, 'a', sizeof(large));
+	memcpy(large, "GET /", 5);
+	memcpy(large + 2000, " HTTP/1.1" CLOSE, sizeof(" HTTP/1.1" CLOSE) - 1);
+	a = raw(large, 2000 + sizeof(" HTTP/1.1" CLOSE) - 1);
+	ok(strncmp(a, "HTTP/1.1 414", 12) == 0 && strstr(a, "512 characters"),
+	    "a path of 2000 characters: 414");
+	n = sizeof(large) - 100;
+	memset(large + 5, 'a', sizeof(large) - 5);
+	memcpy(large + n, " HTTP/1.1" CLOSE, sizeof(" HTTP/1.1" CLOSE) - 1);
+	a = raw(large, n + sizeof(" HTTP/1.1" CLOSE) - 1);
+	ok(!strstr(a, " 200 "), "one beyond all measure is refused too");
+	a = say("GET /healthz HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 200", 12) == 0, "after all that the server still answers");
+}
+
+static void
+test_many(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	    .sin_port = htons(port)};
+	int fd[20];
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fd[i], (struct sockaddr *) &a, sizeof(a)) < 0)
+			abort();
+		(void) !send(fd[i], "GET /he", 7, MSG_NOSIGNAL);
+	}
+	ok(client_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
+	    "clients that dawdle hold nobody up");
+	free(body);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		(void) close(fd[i]);
+	send_sample(2000);
+	ok(client_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 200 &&
+		n > 1000000 && body[n - 1] == '\n',
+	    "an answer about 2000 domains comes whole: %zu bytes", n);
+	free(body);
+}
+
+/* Clients that ask for much and take nothing of it. */
+static void
+test_greedy(void)
+{
+	static const char ask[] = "GET /api/v1/domains HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	    .sin_port = htons(port)};
+	unsigned status = 0, refused = 0;
+	char *body = NULL;
+	int fd[16], small = 4096;
+	size_t n;
+
+	send_sample(MAX_DOMAINS); /* the kernel takes a part of each answer by itself */
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		(void) setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		if (connect(fd[i], (struct sockaddr *) &a, sizeof(a)) < 0)
+			abort();
+		(void) !send(fd[i], ask, sizeof(ask) - 1, MSG_NOSIGNAL);
+	}
+	if (client_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 503)
+		refused = strstr(body, "on their way") != NULL;
+	free(body);
+	ok(refused, "what waits for clients that do not take it is bounded: %u", status);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		(void) close(fd[i]);
+	status = 0;
+	for (int i = 0; i < 20 && status != 200; i++) {
+		(void) poll(NULL, 0, 20);
+		if (client_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0)
+			free(body);
+	}
+	ok(status == 200, "and free again when they are gone");
+}
+
+static void
+test_client_of_ours(void)
+{
+	char *with = xasprintf("--url=%s", url);
+	char *argv[] = {(char *) "xenscope", (char *) "status", with, NULL};
+	char *json[] = {(char *) "xenscope", (char *) "status", with, (char *) "--json", NULL};
+	int out = dup(STDOUT_FILENO), r, s;
+
+	(void) fflush(stdout);
+	if (!freopen("/dev/null", "w", stdout))
+		abort();
+	r = xenscope_main(3, argv);
+	s = xenscope_main(4, json);
+	(void) fflush(stdout);
+	(void) dup2(out, STDOUT_FILENO);
+	ok(r == EXIT_OK && s == EXIT_OK, "xenscope status gets its answers from a real agent");
+	free(with);
+}
+
+int
+main(void)
+{
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n;
+	int wstatus = -1;
+
+	start();
+	ok(client_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && status == 503 &&
+		strstr(body, "no sample yet"),
+	    "before the first sample: 503");
+	free(body);
+	send_sample(3);
+	test_headers();
+	test_refused();
+	test_many();
+	test_client_of_ours();
+	test_greedy();
+	stop();
+	ok(waitpid(server, &wstatus, 0) == server && WIFEXITED(wstatus) &&
+		WEXITSTATUS(wstatus) == 0,
+	    "the serve half ends in good order when the root half does");
+
+	start();
+	ok(send(link_fd, "rubbish", 7, 0) == 7 && waitpid(server, &wstatus, 0) == server &&
+		WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == EXIT_FAILURE,
+	    "what is no record of ours on the link ends it with a failure");
+	stop();
+	return done_testing();
+}

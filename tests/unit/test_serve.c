@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "cli/client.h"
+#include "config/config.h"
+#include "serve/link.h"
+#include "serve/rights.h"
+#include "serve/serve.h"
+#include "tests/made_up.h"
+#include "tests/tap.h"
+
+static char dir[] = "/tmp/xenscope-serve-XXXXXX";
+
+/* A configuration with these addresses and everything below dir. */
+static void
+configure(struct config *c, const char *listen, const char *sock, const char *xapi)
+{
+	char *state = xasprintf("%s/state", dir);
+
+	config_init(c);
+	if (config_set(c, "listen", listen) < 0 || config_set(c, "socket", sock) < 0 ||
+	    config_set(c, "xapi_socket", xapi) < 0 || config_set(c, "state_dir", state) < 0 ||
+	    config_set(c, "dashboard_dir", "") < 0)
+		abort();
+	free(state);
+}
+
+/* What serve_listen returns; the sockets are closed again. */
+static int
+listen_to(const char *tcp, const char *sock, const char *xapi, struct serve_sockets *ret,
+    char *where, size_t n)
+{
+	struct config c;
+	const char *why = "";
+	int r;
+
+	configure(&c, tcp, sock, xapi);
+	r = serve_listen(&c, ret, &why);
+	str_copy(where, n, r < 0 ? why : ret->n > 0 ? ret->where[0] : "");
+	config_done(&c);
+	return r;
+}
+
+static void
+test_tcp(void)
+{
+	static const char *const bad[] = {"localhost:80", "127.0.0.1", "127.0.0.1:65536", "[::1:80",
+	    "127.0.0.1:", ":80", "300.0.0.1:80", "[zz]:80", "[]:1"};
+	static const char *const outside[] = {"0.0.0.0:0", "192.0.2.1:80", "[::]:80",
+	    "[2001:db8::1]:80", "[::ffff:127.0.0.1]:0", "128.0.0.1:80"};
+	struct serve_sockets s, t;
+	char where[256], address[64];
+
+	ok(listen_to("127.0.0.1:0", "", "", &s, where, sizeof(where)) == 0 && s.n == 1 &&
+		strncmp(where, "http://127.0.0.1:", 17) == 0 && strcmp(where + 17, "0/") != 0,
+	    "port 0 is any, and told: %s", where);
+	str_copy(address, strlen(where) - 7, where + 7);
+	ok(listen_to(address, "", "", &t, where, sizeof(where)) == -EADDRINUSE &&
+		strstr(where, address) && strstr(where, "taken"),
+	    "a port in use is named: %s", where);
+	serve_sockets_close(&s);
+	ok(listen_to("127.8.9.10:0", "", "", &s, where, sizeof(where)) == 0,
+	    "all of 127.0.0.0/8 is loopback");
+	serve_sockets_close(&s);
+	if (listen_to("[::1]:0", "", "", &s, where, sizeof(where)) == 0) {
+		ok(strncmp(where, "http://[::1]:", 13) == 0, "so is ::1: %s", where);
+		serve_sockets_close(&s);
+	} else {
+		ok(1, "so is ::1 # SKIP no IPv6 here");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ok(listen_to(bad[i], "", "", &s, where, sizeof(where)) == -EINVAL &&
+			strstr(where, bad[i]),
+		    "%s is refused: %s", bad[i], where);
+	for (size_t i = 0; i < ARRAY_SIZE(outside); i++)
+		ok(listen_to(outside[i], "", "", &s, where, sizeof(where)) == -EPERM &&
+			strstr(where, outside[i]),
+		    "%s is refused: %s", outside[i], where);
+	ok(listen_to("", "", "", &s, where, sizeof(where)) == 0 && s.n == 0,
+	    "no address is no socket");
+}
+
+static void
+test_unix(void)
+{
+	char *path = xasprintf("%s/run/deep/http.sock", dir),
+	     *xapi = xasprintf("%s/xcp/plugin/xenscope", dir);
+	char *file = xasprintf("%s/file", dir), *xcp = xasprintf("%s/xcp", dir);
+	struct serve_sockets s, t;
+	char where[256];
+	struct stat st;
+	FILE *f;
+
+	ok(listen_to("", path, xapi, &s, where, sizeof(where)) == 0 && s.n == 1 &&
+		strncmp(where, "unix:/", 6) == 0,
+	    "a socket is made, its directory too, and none for xapi where there is no xapi");
+	ok(stat(path, &st) == 0 && (st.st_mode & 07777) == 0660, "only its group may connect");
+	ok(listen_to("", path, "", &t, where, sizeof(where)) == -EADDRINUSE && strstr(where, path),
+	    "one that answers is left alone: %s", where);
+	serve_sockets_close(&s);
+	ok(mkdir(xcp, 0755) == 0 && listen_to("", path, xapi, &s, where, sizeof(where)) == 0 &&
+		s.n == 2,
+	    "one that nobody answers is replaced; where xapi is, it gets its own");
+	ok(stat(xapi, &st) == 0 && (st.st_mode & 07777) == 0600, "to which only root may connect");
+	serve_sockets_close(&s);
+	f = fopen(file, "w");
+	if (!f || fclose(f) != 0)
+		abort();
+	ok(listen_to("", file, "", &s, where, sizeof(where)) == -EEXIST && access(file, F_OK) == 0,
+	    "a file in its place is left alone: %s", where);
+	ok(listen_to("", "relative", "", &s, where, sizeof(where)) == -EINVAL,
+	    "a relative path is refused");
+	free(TAKE_PTR(path));
+	path = xasprintf("%s/file/http.sock", dir);
+	ok(listen_to("", path, "", &s, where, sizeof(where)) == -ENOTDIR || geteuid() != 0,
+	    "a directory that cannot be made is named: %s", where);
+	free(path);
+	free(xapi);
+	free(file);
+	free(xcp);
+}
+
+/* A line of /proc/PID/status. */
+static char *
+status_of(pid_t pid, const char *name)
+{
+	char *path = xasprintf("/proc/%d/status", pid), *text = NULL, *line, *found = NULL;
+
+	if (file_read(path, 65536, &text, NULL) == 0 && (line = strstr(text, name)) != NULL) {
+		line += strlen(name) + strspn(line + strlen(name), "\t ");
+		line[strcspn(line, "\n")] = '\0';
+		found = xstrdup(line);
+	}
+	free(path);
+	free(text);
+	return found ? found : xstrdup("");
+}
+
+static int
+status_is(pid_t pid, const char *name, const char *value)
+{
+	char *v = status_of(pid, name);
+	int same = strcmp(v, value) == 0;
+
+	if (!same)
+		printf("# %s %s, not %s\n", name, v, value);
+	free(v);
+	return same;
+}
+
+static unsigned
+get_status(const char *where, const char *path)
+{
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n;
+
+	if (client_get(where, path, 5, &status, &body, &n) < 0)
+		return 0;
+	free(body);
+	return status;
+}
+
+static void
+test_rights(pid_t pid)
+{
+	char *root = xasprintf("/proc/%d/root/", pid),
+	     *public_dir = xasprintf("%s/state/public", dir);
+	char *uid = status_of(pid, "Uid:");
+	struct stat a, b;
+
+	ok(*uid && *uid != '0', "it is not root");
+	ok(status_is(pid, "CapEff:", "0000000000000000") &&
+		status_is(pid, "CapPrm:", "0000000000000000") &&
+		status_is(pid, "CapBnd:", "0000000000000000"),
+	    "it has no capability and can get none");
+	ok(status_is(pid, "Groups:", ""), "it is in no other group");
+	ok(stat(root, &a) == 0 && stat(public_dir, &b) == 0 && a.st_ino == b.st_ino &&
+		a.st_dev == b.st_dev,
+	    "its root directory is the public one");
+	free(uid);
+	free(root);
+	free(public_dir);
+}
+
+static void
+test_start(void)
+{
+	char *path = xasprintf("%s/run/http.sock", dir);
+	struct serve_sockets s;
+	struct config c;
+	const char *why;
+	struct loop *loop;
+	struct link_writer *w;
+	struct sample *sample = made_up_sample(3);
+	pid_t pid;
+	int link, wstatus = -1;
+
+	configure(&c, "127.0.0.1:0", path, "");
+	ok(serve_listen(&c, &s, &why) == 0 && serve_start(&c, &s, &pid, &link) == 0,
+	    "the serve half starts");
+	ok(get_status(s.where[0], "/healthz") == 503, "it answers before it has a sample");
+	if (loop_new(&loop) < 0)
+		abort();
+	w = link_writer_new(loop, link);
+	link_send_sample(w, sample);
+	ok(get_status(s.where[0], "/api/v1/host") == 200 &&
+		get_status(s.where[1], "/api/v1/host") == 200,
+	    "and with one, over TCP and over its socket");
+	ok(status_is(pid, "Name:", "xenscoped-serve"), "it can be told from the root half");
+	ok(status_is(pid, "NoNewPrivs:", "1"), "it cannot gain rights");
+	if (geteuid() == 0)
+		test_rights(pid);
+	else
+		ok(1, "it gives up root's rights # SKIP the test does not run as root");
+	(void) kill(pid, SIGINT);
+	ok(get_status(s.where[0], "/healthz") == 200, "Ctrl-C is for the root half");
+	link_writer_free(w);
+	(void) close(link);
+	ok(waitpid(pid, &wstatus, 0) == pid && WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == 0,
+	    "it ends with the link");
+	serve_sockets_close(&s);
+	loop_free(loop);
+	sample_free(sample);
+	config_done(&c);
+	free(path);
+}
+
+static void
+test_user(void)
+{
+	struct config c;
+	struct user user;
+
+	config_init(&c);
+	ok(config_set(&c, "user", "no-such-user-here") == 0 && user_find(&c, &user) == 0 &&
+		user.fallback && strcmp(user.name, "nobody") == 0,
+	    "without the user it is nobody");
+	ok(config_set(&c, "user", "root") == 0 && user_find(&c, &user) == 0 && user.uid != 0,
+	    "root it never is");
+	config_done(&c);
+}
+
+int
+main(void)
+{
+	char *clean;
+
+	if (!mkdtemp(dir))
+		abort();
+	test_tcp();
+	test_unix();
+	test_user();
+	test_start();
+	clean = xasprintf("rm -r %s", dir);
+	ok(system(clean) == 0, "the test clears up");
+	free(clean);
+	return done_testing();
+}
