@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/util.h"
+#include "observe/elf_symbol.h"
+#include "observe/observer.h"
+#include "observe/uprobe_library.h"
+#include "observe/uprobe_text.h"
+
+#define GROUP "xenscope"
+#define MAX_LIBRARY (64u << 20)
+#define MAX_DEFINITIONS (1u << 20) /* of uprobe_events, other people's among them */
+#define MAX_LEFT 4096		   /* events of an earlier agent */
+#define BUFFER_KB "128"		   /* a CPU: about 1000 events, should the agent be away */
+#define READ_SIZE 16384
+
+/* Up to five digits and nothing behind them: a text with a line's end in it could pretend to be a
+ * line of the trace. */
+#define ROUND(digits) "text ~ \"Frames iteration " digits "\""
+#define D "[0-9]"
+
+/* A probe: at the entry ('p') or the return ('r') of a function of libxenctrl. */
+struct probe {
+	char type;
+	const char *name, *function, *fields;
+	const char *filter; /* NULL: every hit */
+};
+
+#define PROGRESS                                                                                   \
+	{'p', "prefix", "xc_set_progress_prefix", "text=+0(%si):string",                           \
+	    ROUND(D) " || " ROUND(D D) " || " ROUND(D D D) " || " ROUND(D D D D) " || " ROUND(     \
+		D D D D D)},                                                                       \
+	    {'p', "single", "xc_report_progress_single", "text=+0(%si):string",                    \
+		"text == \"Start of stream\" || text == \"Domain now suspended\" || "              \
+		"text == \"End of stream\" || text == \"Complete\""},                              \
+	{                                                                                          \
+		'p', "step", "xc_report_progress_step", "done=%si:u64 total=%dx:u64",              \
+		    "!(done & 16383)" /* libxc steps by 1024 pages; this is one in 64 MiB */       \
+	}
+
+/* From 4.16 on: stats is the seventh argument, on the stack; when the function has returned, the
+ * stack pointer is at it. */
+static const struct probe probes[] = {
+    PROGRESS,
+    {'p', "logdirty", "xc_logdirty_control", "dom=%si:u32 sop=%dx:u32 pages=%r8:u64 mode=%r9:u32",
+	"sop == 11"},
+    {'r', "logdirty_ret", "xc_logdirty_control", "ret=$retval:s64 dirty=+4(+0(%sp)):u32", NULL},
+    {'p', "shadow", "xc_shadow_control", "dom=%si:u32 sop=%dx:u32",
+	"sop == 0 || sop == 2 || sop == 32"},
+    {'r', "shadow_ret", "xc_shadow_control", "ret=$retval:s32", NULL},
+};
+
+/* Up to 4.15 one function does it all, with mode and stats as seventh and eighth argument. By the
+ * ABI and the source; not run. */
+static const struct probe probes_4_15[] = {
+    PROGRESS,
+    {'p', "logdirty", "xc_shadow_control", "dom=%si:u32 sop=%dx:u32 pages=%r8:u64 mode=+8(%sp):u32",
+	"sop == 0 || sop == 2 || sop == 11 || sop == 32"},
+    {'r', "logdirty_ret", "xc_shadow_control", "ret=$retval:s64 dirty=+4(+8(%sp)):u32", NULL},
+};
+
+struct rounds_uprobe {
+	struct observer observer;
+	char *tracing;	/* where tracefs is */
+	char *instance; /* ours in it */
+	int pipe;
+	struct uprobe_text *text;
+	struct event *left;
+	size_t left_n;
+	uint64_t left_lost;
+};
+
+/* Writes a text into a control file of tracefs. -errno. */
+static int
+put(const char *directory, const char *file, int flags, const char *text)
+{
+	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, file);
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC | flags);
+
+	return fd < 0 ? -errno : write_all(fd, text, strlen(text));
+}
+
+/* One command for uprobe_events: appended, as truncation would remove everybody's probes. */
+static int
+define(const struct rounds_uprobe *o, const char *command)
+{
+	return put(o->tracing, "uprobe_events", O_APPEND, command);
+}
+
+/* Removes the probes of our group and of no other. */
+static void
+undefine(const struct rounds_uprobe *o)
+{
+	_cleanup_(freep) char *path = xasprintf("%s/uprobe_events", o->tracing), *text = NULL;
+	char *line, *next;
+
+	if (file_read(path, MAX_DEFINITIONS, &text, NULL) < 0)
+		return;
+	for (line = text; *line; line = next) {
+		_cleanup_(freep) char *command = NULL;
+		char *name = strchr(line, ':');
+
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		if (!name || strncmp(name + 1, GROUP "/", strlen(GROUP "/")) != 0)
+			continue;
+		name[strcspn(name, " ")] = '\0';
+		command = xasprintf("-%s\n", name);
+		(void) define(o, command);
+	}
+}
+
+/* An instance cannot go while its pipe is open, nor a probe while an instance has it enabled. */
+static void
+clear(struct rounds_uprobe *o)
+{
+	(void) put(o->instance, "events/" GROUP "/enable", 0, "0");
+	closep(&o->pipe);
+	(void) rmdir(o->instance);
+	undefine(o);
+}
+
+static void
+done(struct rounds_uprobe *o)
+{
+	closep(&o->pipe);
+	uprobe_text_free(o->text);
+	free(o->tracing);
+	free(o->instance);
+	free(o->left);
+	free(o);
+}
+
+static void
+donep(struct rounds_uprobe **o)
+{
+	if (*o)
+		done(*o);
+}
+
+static void
+uprobe_close(struct observer *observer)
+{
+	struct rounds_uprobe *o = (struct rounds_uprobe *) observer;
+
+	clear(o);
+	done(o);
+}
+
+static int
+uprobe_fd(struct observer *observer)
+{
+	return ((struct rounds_uprobe *) observer)->pipe;
+}
+
+static uint64_t
+uprobe_lost(struct observer *observer)
+{
+	const struct rounds_uprobe *o = (const struct rounds_uprobe *) observer;
+
+	return o->left_lost + uprobe_text_lost(o->text);
+}
+
+static int
+pipe_open(struct rounds_uprobe *o)
+{
+	_cleanup_(freep) char *path = xasprintf("%s/trace_pipe", o->instance);
+
+	o->pipe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return o->pipe < 0 ? -errno : 0;
+}
+
+/* All that is in the buffer now. */
+static int
+drain(struct rounds_uprobe *o, event_fn *fn, void *arg)
+{
+	char text[READ_SIZE];
+
+	for (;;) {
+		ssize_t n = read(o->pipe, text, sizeof(text));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (n == 0)
+			return 0;
+		uprobe_text_feed(o->text, text, (size_t) n, fn, arg);
+	}
+}
+
+static int
+uprobe_read(struct observer *observer, const struct tick *now, event_fn *fn, void *arg)
+{
+	struct rounds_uprobe *o = (struct rounds_uprobe *) observer;
+
+	(void) now;
+	for (size_t i = 0; i < o->left_n; i++)
+		fn(arg, &o->left[i]);
+	o->left_n = 0;
+	free(o->left);
+	o->left = NULL;
+	return drain(o, fn, arg);
+}
+
+static void
+keep_left(void *arg, const struct event *e)
+{
+	struct rounds_uprobe *o = arg;
+
+	if (o->left_n == MAX_LEFT) {
+		o->left_lost++;
+		return;
+	}
+	if (o->left_n % 256 == 0)
+		o->left = xrealloc(o->left, (o->left_n + 256) * sizeof(*o->left));
+	o->left[o->left_n++] = *e;
+}
+
+/* What an agent that was killed left behind: its probes went on, and what they saw is told first.
+ */
+static void
+take_over(struct rounds_uprobe *o)
+{
+	if (access(o->instance, F_OK) == 0 && pipe_open(o) == 0) {
+		(void) put(o->instance, "events/" GROUP "/enable", 0, "0");
+		(void) drain(o, keep_left, o);
+	}
+	clear(o);
+}
+
+static int
+tracing_find(const char *root, char **ret)
+{
+	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_(freep) char *file = xasprintf("%s%s/uprobe_events", root, places[i]);
+
+		if (access(file, F_OK) == 0) {
+			*ret = xasprintf("%s%s", root, places[i]);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int
+probe_define(const struct rounds_uprobe *o, const struct probe *p, const char *library,
+    const char *image, size_t n, const char **ret_why)
+{
+	_cleanup_(freep) char *command = NULL, *directory = NULL;
+	uint64_t offset;
+	int r = elf_symbol_offset(image, n, p->function, &offset);
+
+	if (r < 0) {
+		*ret_why = "libxenctrl has not the functions that tell of a migration: is it Xen "
+			   "4.13 or later for x86-64?";
+		return r;
+	}
+	command = xasprintf("%c:" GROUP "/%s %s:0x%llx %s\n", p->type, p->name, library,
+	    (unsigned long long) offset, p->fields);
+	r = define(o, command);
+	if (r < 0) {
+		*ret_why = r == -EPERM || r == -EACCES
+			       ? "uprobes are refused: run as root, and without kernel lockdown"
+			       : "the kernel does not take the uprobes on libxenctrl: see "
+				 "tracing/error_log";
+		return r;
+	}
+	directory = xasprintf("%s/events/" GROUP "/%s", o->instance, p->name);
+	r = p->filter ? put(directory, "filter", O_TRUNC, p->filter) : 0;
+	if (r < 0)
+		*ret_why = "the kernel does not take the filters of the uprobes on libxenctrl";
+	return r;
+}
+
+static int
+probes_define(const struct rounds_uprobe *o, const char *root, const char **ret_why)
+{
+	_cleanup_(freep) char *library = NULL, *image = NULL;
+	const struct probe *p = probes;
+	size_t size, n = ARRAY_SIZE(probes);
+	uint64_t offset;
+	int r = uprobe_library_find(root, &library);
+
+	if (r == 0)
+		r = file_read(library, MAX_LIBRARY, &image, &size);
+	if (r < 0) {
+		*ret_why = "libxenctrl.so was not found in the library directories";
+		return r;
+	}
+	if (elf_symbol_offset(image, size, "xc_logdirty_control", &offset) == -ENOENT) {
+		p = probes_4_15;
+		n = ARRAY_SIZE(probes_4_15);
+	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = probe_define(o, &p[i], library, image, size, ret_why);
+	return r;
+}
+
+/* Everything but the enabling: the buffer is small, its clock ours, and each event wakes the
+ * reader. */
+static int
+instance_set_up(struct rounds_uprobe *o, const char *root, const char **ret_why)
+{
+	int r;
+
+	if (mkdir(o->instance, 0700) < 0) {
+		r = -errno;
+		*ret_why = "no tracing instance can be made below instances/ of tracefs";
+		return r;
+	}
+	r = put(o->instance, "trace_clock", O_TRUNC, "mono");
+	if (r < 0) {
+		*ret_why = "the kernel's tracing has no clock \"mono\"";
+		return r;
+	}
+	(void) put(o->instance, "buffer_size_kb", O_TRUNC, BUFFER_KB);
+	(void) put(o->instance, "buffer_percent", O_TRUNC, "0"); /* 5.0; before, it is always so */
+	r = probes_define(o, root, ret_why);
+	if (r < 0)
+		return r;
+	r = pipe_open(o);
+	if (r < 0)
+		*ret_why = "trace_pipe of the tracing instance cannot be opened";
+	return r;
+}
+
+static const struct observer_ops uprobe_ops = {
+    .name = "uprobe",
+    .source = SOURCE_UPROBE,
+    .fd = uprobe_fd,
+    .read = uprobe_read,
+    .lost = uprobe_lost,
+    .close = uprobe_close,
+};
+
+int
+rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why)
+{
+	_cleanup_(donep) struct rounds_uprobe *o = xcalloc(1, sizeof(*o));
+	struct rounds_uprobe *opened;
+	int r;
+
+	o->observer.ops = &uprobe_ops;
+	o->pipe = -1;
+	o->text = uprobe_text_new();
+	r = tracing_find(root, &o->tracing);
+	if (r < 0) {
+		*ret_why = "there is no tracefs with uprobes: mount -t tracefs nodev "
+			   "/sys/kernel/tracing (the kernel needs CONFIG_UPROBE_EVENTS)";
+		return r;
+	}
+	o->instance = xasprintf("%s/instances/" GROUP, o->tracing);
+	take_over(o);
+	r = instance_set_up(o, root, ret_why);
+	if (r == 0) {
+		r = put(o->instance, "events/" GROUP "/enable", 0, "1");
+		if (r < 0)
+			*ret_why = "the uprobes on libxenctrl cannot be enabled";
+	}
+	if (r < 0) {
+		clear(o);
+		return r;
+	}
+	o->observer.since = tick_now().mono;
+	opened = TAKE_PTR(o);
+	*ret = &opened->observer;
+	return 0;
+}
