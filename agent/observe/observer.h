@@ -15,7 +15,8 @@ struct observer;
 struct observer_ops {
 	const char *name; /* "bpf", "uprobe", "process" */
 	enum event_source source;
-	/* To wait on with EPOLLIN, or -1: call read every tick. */
+	/* To wait on with EPOLLIN, or -1: call read every tick. What came before the descriptor was added
+	 * to a loop need not wake it: read once after that. Reading each tick does no harm. */
 	int (*fd)(struct observer *o);
 	/* Hands over all that is there, without waiting. -errno. */
 	int (*read)(struct observer *o, const struct tick *now, event_fn *fn, void *arg);
