@@ -25,20 +25,21 @@
 static int
 listen_to(int fd, enum proc_cn_mcast_op op)
 {
-	struct {
-		struct nlmsghdr netlink;
-		struct cn_msg connector;
-		enum proc_cn_mcast_op op;
-	} __attribute__((packed)) m;
+	unsigned char message[EVENT_AT + sizeof(op)];
+	struct nlmsghdr netlink;
+	struct cn_msg connector;
 
-	memset(&m, 0, sizeof(m));
-	m.netlink.nlmsg_len = sizeof(m);
-	m.netlink.nlmsg_type = NLMSG_DONE;
-	m.connector.id.idx = CN_IDX_PROC;
-	m.connector.id.val = CN_VAL_PROC;
-	m.connector.len = sizeof(m.op);
-	m.op = op;
-	return send(fd, &m, sizeof(m), 0) < 0 ? -errno : 0;
+	memset(&netlink, 0, sizeof(netlink));
+	netlink.nlmsg_len = sizeof(message);
+	netlink.nlmsg_type = NLMSG_DONE;
+	memset(&connector, 0, sizeof(connector));
+	connector.id.idx = CN_IDX_PROC;
+	connector.id.val = CN_VAL_PROC;
+	connector.len = sizeof(op);
+	memcpy(message, &netlink, sizeof(netlink));
+	memcpy(message + NLMSG_HDRLEN, &connector, sizeof(connector));
+	memcpy(message + EVENT_AT, &op, sizeof(op));
+	return send(fd, message, sizeof(message), 0) < 0 ? -errno : 0;
 }
 
 int

@@ -286,38 +286,39 @@ test_tree(void)
 	ok(system(command) == 0, "the temporary directory is gone");
 }
 
+#define HEADERS (NLMSG_HDRLEN + sizeof(struct cn_msg))
+
+static int
+parse(const struct proc_event *e, size_t n, struct proc_event_seen *ret)
+{
+	char message[HEADERS + sizeof(*e)] = {0};
+
+	memcpy(message + HEADERS, e, sizeof(*e));
+	return proc_events_parse(message, n, ret);
+}
+
 static void
 test_message(void)
 {
-	struct {
-		struct nlmsghdr netlink;
-		struct cn_msg connector;
-		struct proc_event event;
-	} __attribute__((packed)) m;
-	struct proc_event e;
+	const size_t whole = HEADERS + sizeof(struct proc_event);
 	struct proc_event_seen seen;
+	struct proc_event e;
 
-	memset(&m, 0, sizeof(m));
 	memset(&e, 0, sizeof(e));
 	e.what = PROC_EVENT_EXEC;
 	e.timestamp_ns = 1500000000;
 	e.event_data.exec.process_pid = 8;
 	e.event_data.exec.process_tgid = 7;
-	m.event = e;
-	ok(proc_events_parse(&m, sizeof(m), &seen) == 1 && !seen.ended && seen.pid == 7 &&
-		seen.at == 1.5,
+	ok(parse(&e, whole, &seen) == 1 && !seen.ended && seen.pid == 7 && seen.at == 1.5,
 	    "an execution is read");
+	for (size_t n = 0; n < HEADERS + 16; n++)
+		if (parse(&e, n, &seen) != 0)
+			ok(0, "a message of %u bytes is too short", (unsigned) n);
 	e.what = PROC_EVENT_EXIT;
 	e.event_data.exit.process_tgid = 9;
-	m.event = e;
-	ok(proc_events_parse(&m, sizeof(m), &seen) == 1 && seen.ended && seen.pid == 9,
-	    "an end is read");
+	ok(parse(&e, whole, &seen) == 1 && seen.ended && seen.pid == 9, "an end is read");
 	e.what = PROC_EVENT_FORK;
-	m.event = e;
-	ok(proc_events_parse(&m, sizeof(m), &seen) == 0, "a fork is passed over");
-	for (size_t n = 0; n < sizeof(m.netlink) + sizeof(m.connector) + 16; n++)
-		if (proc_events_parse(&m, n, &seen) != 0)
-			ok(0, "a message of %u bytes is too short", (unsigned) n);
+	ok(parse(&e, whole, &seen) == 0, "a fork is passed over");
 }
 
 static int
