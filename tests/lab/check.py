@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""check.py DIRECTORY...
+
+Asserts what boots of the lab left. A directory is that of a run, LAB_DIR/run/pml (or wp, npt: its name says
+what to expect), also one that was kept from another day. Python's standard library, rrdtool, promtool.
+"""
+import json
+import os
+import re
+import sys
+
+import check_api
+import check_features
+import check_rounds
+import check_store
+from tap import Tap
+from witness import Witness, fields
+
+STEPS = ('clean', 'fail', 'after_off', 'mid_round', 'save')
+MAX_IDLE_CPU = 0.002    # of one CPU
+MAX_PSS_KIB = 12 * 1024
+
+
+def read(path):
+    try:
+        with open(path, encoding='utf-8', errors='replace') as f:
+            return f.read()
+    except OSError:
+        return ''
+
+
+def steps_of(console):
+    return [s for s in re.findall(r'LAB t=\S+ step (\w+)$', console, re.M) if s in STEPS]
+
+
+def read_journal(tap, witness):
+    records = []
+    for line in witness.text('state/public/migrations.jsonl').splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            tap.ok(False, 'each line of the journal is JSON', line)
+    left = witness.text('state/public/migrations.open').strip()
+    tap.equal(left, '', 'nothing is left in migrations.open')
+    return records
+
+
+def check_usage(tap, boot, witness):
+    """Cost of the idle agent: both halves, three guests, no migration."""
+    seen = {}
+    for line in witness.text('usage.txt').splitlines():
+        f = fields(line)
+        seen.setdefault(line.split()[0], {})[f['pid']] = f
+    begin, end = seen.get('idle-begin', {}), seen.get('idle-end', {})
+    if not tap.ok(len(begin) == 2 and set(begin) == set(end), 'the agent is two processes', seen):
+        return
+    wall = sum(float(end[p]['up']) - float(begin[p]['up']) for p in end) / len(end)
+    cpu = sum(int(end[p]['ns']) - int(begin[p]['ns']) for p in end) / 1e9
+    pss = sum(int(f['pss_kib']) for f in end.values())
+    tap.note('idle agent: %.3f %% of one CPU over %.0f s, %.1f MiB' % (100 * cpu / wall, wall, pss / 1024))
+    tap.ok(pss <= MAX_PSS_KIB, 'both processes together take at most 12 MiB', pss)
+    if boot != 'npt':   # QEMU's clock is the host's
+        tap.ok(cpu / wall <= MAX_IDLE_CPU, 'the idle agent takes at most 0.2 % of one CPU', cpu / wall)
+
+
+def check_ends(tap, witness):
+    tap.equal(witness.text('agent-exit.txt').strip(), '0', 'the agent ends with status 0 at SIGTERM')
+    tap.equal(witness.text('uprobes-left.txt').strip(), '', 'and leaves no probe in the kernel')
+
+
+def check_capture(tap, witness):
+    lines = witness.text('capture.jsonl').splitlines()
+    if not lines:
+        return
+    whole = 0
+    for line in lines:
+        try:
+            whole += isinstance(json.loads(line), dict)
+        except ValueError:
+            break
+    tap.equal(whole, len(lines), 'the capture is JSON, line by line')
+
+
+def check_boot(tap, directory):
+    boot = os.path.basename(os.path.normpath(directory)).split('.')[0].split('-')[0]
+    tap.begin(boot)
+    result, console = read(os.path.join(directory, 'result')), read(os.path.join(directory, 'console.log'))
+    console = console.replace('\r', '')
+    if not tap.ok(result.startswith('rc=0 '), 'the scenario ran to its end', result,
+                  '\n'.join(x for x in console.splitlines() if 'LAB' in x)[-1500:]):
+        return
+    witness = Witness(os.path.join(directory, 'out'))
+    steps, journal = steps_of(console), read_journal(tap, witness)
+    check_rounds.check(tap, boot, witness, steps, journal)
+    api = check_api.check(tap, witness, journal)
+    check_features.check(tap, boot, witness, api.json('features.json'))
+    check_store.check(tap, witness, journal, domains=4)
+    check_usage(tap, boot, witness)
+    check_ends(tap, witness)
+    check_capture(tap, witness)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__.splitlines()[0])
+    tap = Tap()
+    for directory in sys.argv[1:]:
+        try:
+            check_boot(tap, directory)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as e:
+            tap.ok(False, 'what the boot left can be read', repr(e), '%s:%d' %
+                   (e.__traceback__.tb_next.tb_frame.f_code.co_filename, e.__traceback__.tb_lineno))
+    tap.end()
+
+
+main()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the witnesses of a boot say, without the agent: bpfdirty, streamcount, killat, xenlab, xl."""
+import os
+import re
+
+
+class Operation:
+    """One log-dirty operation as bpfdirty saw it; at: seconds since 1970, by Dom0's clock."""
+
+    def __init__(self, fields, offset):
+        self.at = float(fields['mono']) + offset
+        self.seconds = float(fields['us']) / 1e6
+        self.pid, self.domid = int(fields['pid']), int(fields['dom'])
+        self.op, self.final = fields['op'], fields['mode'] == '1'
+        self.result, self.dirty = int(fields['ret']), int(fields['dirty'])
+
+
+class Episode:
+    """What one save or migration did: enable, the harvests, off; enable is None for a save that is not
+    live, off is None where the sender died."""
+
+    def __init__(self, domid, pid):
+        self.domid, self.pid = domid, pid
+        self.enable = self.off = None
+        self.cleans = []
+
+    @property
+    def dirtied(self):
+        return [c.dirty for c in self.cleans]
+
+    @property
+    def begin(self):
+        return (self.enable or self.off).at
+
+
+def fields(line):
+    return dict(re.findall(r'(\w+)=(\S+)', line))
+
+
+class Witness:
+    def __init__(self, out):
+        self.out = out
+        self.operations, self.episodes = [], []
+        self.complete = False
+        self.read_observed()
+        self.group()
+
+    def path(self, name):
+        return os.path.join(self.out, name)
+
+    def text(self, name):
+        try:
+            with open(self.path(name), encoding='utf-8', errors='replace') as f:
+                return f.read()
+        except OSError:
+            return ''
+
+    def read_observed(self):
+        offset = None
+        for line in self.text('observed.txt').splitlines():
+            f = fields(line)
+            if line.startswith('BPF clock') and offset is None:
+                offset = float(f['real']) - float(f['mono'])
+            elif line.startswith('BPF mono='):
+                self.operations.append(Operation(f, offset))
+            elif line.startswith('BPF end'):
+                self.complete = True
+        self.offset = offset
+
+    def group(self):
+        by_pid = {}
+        for o in self.operations:
+            e = by_pid.get(o.pid)
+            if e is None:
+                e = by_pid[o.pid] = Episode(o.domid, o.pid)
+                self.episodes.append(e)
+            if o.op == 'ENABLE_LOGDIRTY':
+                e.enable = o
+            elif o.op == 'CLEAN':
+                e.cleans.append(o)
+            elif o.op == 'OFF':
+                e.off = o
+
+    def stream(self, step):
+        """Pages with data in each pass of a migration's stream; pass 0 is the whole memory."""
+        lines = self.text('stream-%s.txt' % step).splitlines()
+        return [int(fields(x)['with_data']) for x in lines if x.startswith('STREAM pass=')]
+
+    def kill(self, step):
+        """When the agent was killed, since 1970, and how long after the operation; None: it was not."""
+        for line in self.text('kill-%s.txt' % step).splitlines():
+            f = fields(line)
+            if line.startswith('KILL mono'):
+                return float(f['mono']) + self.offset, float(f['after_ms'])
+        return None
+
+    def featureset(self, name):
+        """{'smap': True, ...} as xenlab read it from the hypervisor."""
+        for line in self.text('info.txt').splitlines():
+            if line.startswith('FS %-8s 7b0' % name):
+                return {k: v == '1' for k, v in fields(line).items() if v in '01'}
+        return {}
+
+    def domains(self):
+        """{uuid: (name, domid)} by xl, at the end."""
+        found = {}
+        for line in self.text('xl-vm-list.txt').splitlines()[1:]:
+            uuid, domid, name = line.split(None, 2)
+            found[uuid] = (name.strip(), int(domid))
+        return found
