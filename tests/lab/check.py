@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import traceback
 
 import check_api
 import check_features
@@ -109,8 +110,7 @@ def main():
         try:
             check_boot(tap, directory)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as e:
-            tap.ok(False, 'what the boot left can be read', repr(e), '%s:%d' %
-                   (e.__traceback__.tb_next.tb_frame.f_code.co_filename, e.__traceback__.tb_lineno))
+            tap.ok(False, 'what the boot left can be read', repr(e), traceback.format_exc())
     tap.end()
 
 

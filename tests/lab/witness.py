@@ -74,8 +74,9 @@ class Witness:
             if e is None:
                 e = by_pid[o.pid] = Episode(o.domid, o.pid)
                 self.episodes.append(e)
-            if o.op == 'ENABLE_LOGDIRTY':
-                e.enable = o
+            if o.op == 'ENABLE_LOGDIRTY' and o.result == 0:
+                # Where tracking was left on, libxc's ENABLE fails, and after an OFF it tries again.
+                e.enable, e.off = o, None
             elif o.op == 'CLEAN':
                 e.cleans.append(o)
             elif o.op == 'OFF':

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* killat FILE OP COUNT MS PID: follows the record that bpfdirty writes into FILE, and MS milliseconds after
- * the COUNTth operation OP from now returned sends SIGKILL to PID.  Says when it did; the kill comes later
- * than asked for where the record came later.  Gives up after two minutes. */
+/* killat FILE MS PID WORD...: follows the record that bpfdirty writes into FILE, waits for a line with the first
+ * WORD, then for a later one with the next, and MS milliseconds after the last one's operation returned sends
+ * SIGKILL to PID.  Says when it did; that is later than asked for where the line came later.  Gives up after
+ * two minutes. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -51,28 +52,31 @@ next_line(FILE *f, char *line, size_t size, double end)
 int
 main(int argc, char **argv)
 {
-	char line[512], word[64], *mono;
-	if (argc != 6)
-		return fprintf(stderr, "usage: killat FILE OP COUNT MS PID\n"), 2;
-	long count = atol(argv[3]);
-	double delay = atof(argv[4]) / 1e3, end = now() + PATIENCE;
-	pid_t pid = atol(argv[5]);
+	char line[512], *mono;
+	if (argc < 5)
+		return fprintf(stderr, "usage: killat FILE MS PID WORD...\n"), 2;
+	double delay = atof(argv[2]) / 1e3, end = now() + PATIENCE;
+	pid_t pid = atol(argv[3]);
+	char **word = argv + 4;
 	FILE *f = fopen(argv[1], "r");
 	if (!f || fseek(f, 0, SEEK_END))
 		return perror(argv[1]), 1;
-	snprintf(word, sizeof word, " op=%s ", argv[2]);
 	while (next_line(f, line, sizeof line, end)) {
-		if (!strstr(line, word) || !(mono = strstr(line, "mono=")) || --count > 0)
+		if (!strstr(line, *word) || !(mono = strstr(line, "mono=")))
 			continue;
+		if (word[1]) {
+			word++;
+			continue;
+		}
 		double at = atof(mono + 5), left = at + delay - now();
 		if (left > 0)
 			sleep_for(left);
 		if (kill(pid, SIGKILL))
 			return perror("kill"), 1;
-		printf("KILL mono=%.6f pid=%d op=%s at=%.6f after_ms=%.1f asked_ms=%.1f\n", now(), (int)pid,
-			argv[2], at, (now() - at) * 1e3, delay * 1e3);
+		printf("KILL mono=%.6f pid=%d %s at=%.6f after_ms=%.1f asked_ms=%.1f\n", now(), (int)pid, *word,
+			at, (now() - at) * 1e3, delay * 1e3);
 		return 0;
 	}
-	printf("KILL never: no %s\n", argv[2]);
+	printf("KILL never: no %s\n", *word);
 	return 1;
 }
