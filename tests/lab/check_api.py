@@ -106,7 +106,7 @@ def check_metrics(tap, api, journal):
     tap.ok(api.header('metrics.om', 'Content-Type').startswith('application/openmetrics-text'), 'OpenMetrics by Accept')
     rc, said = run(['promtool', 'check', 'metrics'], text)
     tap.ok(rc == 0, 'promtool accepts /metrics', said)
-    rc, said = run(['python3', '-c', PARSE_OPENMETRICS], om)
+    rc, said = run(['/usr/bin/python3', '-c', PARSE_OPENMETRICS], om)
     tap.ok(rc == 0 and int(said) > 50, 'prometheus_client parses the OpenMetrics form', said)
     values = samples(text)
     failed = sum(r['result'] != 'completed' for r in journal)
