@@ -29,8 +29,11 @@ need_rig() {
     [ -s "$RIG/complete" ] || die "no rig in $LAB_DIR: run build-rig $LAB_DIR first"
 }
 
-# make_cpio DIRECTORY FILE: newc archive, reproducible, owned by root
+# make_cpio DIRECTORY FILE: newc archive, reproducible; owned as it is if root made it, else by root
 make_cpio() {
+    owner=''
+    [ "$(id -u)" = 0 ] || owner='-R 0:0'
+    # shellcheck disable=SC2086  # two words or none
     (cd "$1" && find . -print0 | LC_ALL=C sort -z |
-        cpio --null -o -H newc -R 0:0 --reproducible --quiet) > "$2"
+        cpio --null -o -H newc $owner --reproducible --quiet) > "$2"
 }
