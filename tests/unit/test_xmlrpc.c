@@ -2,8 +2,11 @@
 #include <config.h>
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/file.h"
+#include "base/tick.h"
 #include "base/utf8.h"
 #include "base/util.h"
 #include "plugin/xapi/agent_client.h"
@@ -305,6 +308,30 @@ test_methods(void)
 	    "what is no call is a failure, too");
 }
 
+/* One that lets clients in and then says nothing. */
+static void
+test_silent_agent(void)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	_cleanup_(strbuf_done) struct strbuf b = {NULL, 0, 0};
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	double began = tick_now().mono;
+	unsigned status;
+
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "/tmp/xenscope-test.%d", (int)getpid());
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 1) < 0) {
+		printf("Bail out! cannot listen on %s\n", sa.sun_path);
+		exit(1);
+	}
+	ok(agent_get(sa.sun_path, "/", 0.1, &status, &b) == -ETIMEDOUT &&
+		tick_now().mono - began < 5,
+	    "an agent that says nothing is not waited for longer than asked");
+	plugin_answer(CALL("features", ""), strlen(CALL("features", "")), sa.sun_path, 0.1, &b);
+	ok(strstr(b.text, "did not answer within 0.1 s"), "and the reply says so");
+	(void)unlink(sa.sun_path);
+	ok(agent_get(sa.sun_path, "/", 0.1, &status, &b) == -ENOENT, "no socket is told from that");
+}
+
 int
 main(void)
 {
@@ -315,5 +342,6 @@ main(void)
 	test_limits();
 	test_http();
 	test_methods();
+	test_silent_agent();
 	return done_testing();
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Figures as text, nodes that stay, and the way to the agent. What the agent says is only ever written as text: a
+ * guest's name is never markup. */
+
+export const PAGE_BYTES = 4096;
+export const NONE = '\u2013';
+const TIMEOUT = 10; /* seconds */
+
+/* --- text --- */
+
+export const is = v => typeof v === 'number' && isFinite(v);
+export const word = (table, key) => table[key] || (typeof key === 'string' ? key : 'unknown');
+/* Without the characters that would turn the text around it. */
+export const nameOf = d => d.name ? d.name.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd') :
+	is(d.domid) ? 'domain ' + d.domid : d.uuid || 'unknown';
+export const dotted = parts => parts.filter(Boolean).join(' \u00b7 ');
+
+/* 1 044 480 */
+export const group = v => String(Math.round(v)).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+
+/* With three digits that count. */
+export function figure(v) {
+	const a = Math.abs(v);
+
+	return a >= 100 || v === Math.round(v) ? group(v) : v.toFixed(a >= 10 ? 1 : 2);
+}
+
+export function bytes(v) {
+	const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+	let i = 0;
+
+	for (; v >= 1024 && i < units.length - 1; i++)
+		v /= 1024;
+	return figure(v) + '\u00a0' + units[i];
+}
+
+export function seconds(v) {
+	if (!is(v))
+		return NONE;
+	if (v < 60) {
+		const [n, unit] = v < 0.0995 ? [v * 1000, 'ms'] : [v, 's'];
+
+		return n.toFixed(n < 9.995 ? 2 : 1) + '\u00a0' + unit;
+	}
+	if (v < 3600)
+		return Math.floor(v / 60) + '\u00a0min' + (v < 600 ? ' ' + Math.floor(v % 60) + '\u00a0s' : '');
+	if (v < 172800)
+		return Math.floor(v / 3600) + '\u00a0h ' + Math.floor(v % 3600 / 60) + '\u00a0min';
+	return Math.floor(v / 86400) + '\u00a0days';
+}
+
+export const pages = v => is(v) ? group(v) : NONE;
+export const rate = v => is(v) ? figure(v) + '\u00a0pages/s' : NONE;
+export const plural = (n, one, many) => group(n) + '\u00a0' + (n === 1 ? one : many || one + 's');
+export const listed = words => words.length < 2 ? words.join('') :
+	words.slice(0, -1).join(', ') + ' and ' + words[words.length - 1];
+
+/* Local time, with its date unless that is today's. */
+export function clock(t, short) {
+	const two = n => String(n).padStart(2, '0'), d = new Date(t * 1000);
+
+	if (!is(t))
+		return NONE;
+	const time = two(d.getHours()) + ':' + two(d.getMinutes()) + (short ? '' : ':' + two(d.getSeconds()));
+	return d.toDateString() === new Date().toDateString() ? time :
+		d.getFullYear() + '-' + two(d.getMonth() + 1) + '-' + two(d.getDate()) + ' ' + time;
+}
+
+/* --- nodes --- */
+
+export const byId = id => document.getElementById(id);
+
+export function el(tag, className, ...children) {
+	const e = document.createElement(tag);
+
+	if (className)
+		e.className = className;
+	e.append(...children);
+	return e;
+}
+
+export function heading(scope, className, ...children) {
+	const th = el('th', className, ...children);
+
+	th.scope = scope;
+	return th;
+}
+
+export function svg(tag, attributes, ...children) {
+	const e = document.createElementNS('http://www.w3.org/2000/svg', tag);
+
+	for (const k of Object.keys(attributes))
+		e.setAttribute(k, attributes[k]);
+	e.append(...children);
+	return e;
+}
+
+export function text(e, s) {
+	if (e.textContent !== s)
+		e.textContent = s;
+}
+
+export function show(e, yes) {
+	if (e.hidden === yes)
+		e.hidden = !yes;
+}
+
+/* One child of parent for each item, kept by its key and in the items' order: focus, selection and scrolling stay
+ * from one answer to the next. Children without a key are left alone. */
+export function keyed(parent, items, key, make, update) {
+	const old = new Map(), seen = new Set();
+	let at = null;
+
+	for (const c of parent.children)
+		if (c.dataset.key !== undefined) {
+			old.set(c.dataset.key, c);
+			at = at || c;
+		}
+	for (const item of items) {
+		let k = String(key(item));
+
+		while (seen.has(k))
+			k += '+';
+		seen.add(k);
+		const node = old.get(k) || make(item);
+		node.dataset.key = k;
+		old.delete(k);
+		update(node, item);
+		if (node === at)
+			at = at.nextElementSibling;
+		else
+			parent.insertBefore(node, at);
+	}
+	for (const node of old.values())
+		node.remove();
+}
+
+/* Rows [term, text, class or nothing] of a <dl>; those without a text are left out. */
+export function facts(dl, rows) {
+	const cells = [];
+
+	for (const [term, said, className] of rows)
+		if (said)
+			cells.push({ tag: 'dt', key: term, text: term }, { tag: 'dd', key: '=' + term, text: said, className });
+	keyed(dl, cells, c => c.key, c => el(c.tag, c.className), (e, c) => text(e, c.text));
+}
+
+/* --- the agent --- */
+
+/* An Error whose message is for a person; status: HTTP's, if there was one. */
+export async function get(path) {
+	const stop = new AbortController(), timer = setTimeout(() => stop.abort(), TIMEOUT * 1000);
+
+	try {
+		const headers = { Accept: 'application/json' };
+		const reply = await fetch(path, { signal: stop.signal, headers, cache: 'no-store' });
+		const body = await reply.json().catch(() => null);
+		if (reply.ok && body !== null)
+			return body;
+		throw Object.assign(new Error((body && body.detail) || 'HTTP ' + reply.status), { status: reply.status });
+	} catch (e) {
+		if (e.name === 'AbortError')
+			throw new Error('no answer within ' + TIMEOUT + ' s');
+		throw e instanceof TypeError ? new Error('it cannot be reached') : e;
+	} finally {
+		clearTimeout(timer);
+	}
+}

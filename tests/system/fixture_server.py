@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Serves the dashboard with invented answers, for tests of the page and of the xapi plugin without an agent.
+
+fixture_server.py --scenario NAME [--web DIR] [--unix PATH] [--port N]
+Prints its URL (or the socket's path) once it listens. Scenarios: see SCENARIOS below.
+"""
+import argparse, http.server, json, os, socketserver, time, urllib.parse
+
+START = time.time()
+PREFIX = "/services/plugin/xenscope"
+CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+       "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+TYPES = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
+         "svg": "image/svg+xml"}
+UUID = "00000000-0000-4000-8000-%012d"
+HOSTILE = ["<script>document.title='owned'</script>", "\"><img src=x onerror=alert(1)>", "';DROP TABLE vms;--",
+           "\u202egnp.exe \u4f60\u597d \U0001f525", "a" * 127]
+FEATURES = [("smap", "Supervisor Mode Access Prevention"), ("smep", "Supervisor Mode Execution Prevention"),
+            ("umip", "User Mode Instruction Prevention"), ("pku", "Protection Keys for Userspace"),
+            ("cet_ss", "CET Shadow Stacks"), ("cet_ibt", "CET Indirect Branch Tracking")]
+SPECULATION = """Speculative mitigation facilities:
+  Hardware hints: RDCL_NO IBRS_ALL SKIP_L1DFL MDS_NO TAA_NO
+  Hardware features: IBPB IBRS STIBP SSBD L1D_FLUSH MD_CLEAR
+  Xen settings: BTI-Thunk: JMP, SPEC_CTRL: IBRS+ STIBP- SSBD-, Other: IBPB-ctxt VERW
+  Support for HVM VMs: MSR_SPEC_CTRL MSR_VIRT_SPEC_CTRL RSB EAGER_FPU"""
+
+
+class Scenario:
+    def __init__(self, source="live", age=1.2, names=("web-1", "db-primary", "build-03", "mail"), smap_hvm=False,
+                 unknown=False, running=True, past=True, status=200, many=0):
+        self.source, self.age, self.names, self.smap_hvm, self.unknown = source, age, list(names), smap_hvm, unknown
+        self.running, self.past, self.status = running, past, status
+        self.names += ["guest-%03d" % i for i in range(many)]
+
+    def answer(self, path, query):
+        now = time.time() - self.age
+        head = {"source": self.source, "time": now, "age_seconds": self.age,
+                "time_text": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
+        make = getattr(self, path.replace("/api/v1/", "get_"), None) if path.startswith("/api/v1/") else None
+        if make is None:
+            return 404, {"title": "Not Found", "status": 404, "detail": "there is nothing at this path"}
+        if self.status != 200:
+            return self.status, {"title": "Service Unavailable", "status": self.status,
+                                 "detail": "no sample yet: the agent has just started; ask again in 5 s"}
+        try:
+            head.update(make(query, now))
+        except KeyError as e:
+            return 400, {"title": "Bad Request", "status": 400, "detail": "parameter %s is missing" % e}
+        return 200, head
+
+    def get_host(self, query, now):
+        return {"xen_version": "4.17.7", "cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz",
+                "boot_id": UUID % 99, "command_line": "dom0_mem=4G,max:4G console=vga,com1" +
+                (" smap=hvm ept=no-pml" if self.smap_hvm else ""),
+                "notes": ["tracefs is not mounted: pages sent are not seen. mount -t tracefs tracefs /sys/kernel/tracing"]
+                if self.unknown else [],
+                "metrics": {"xenscope_host_cpus": 64, "xenscope_host_memory_bytes": 274877906944,
+                            "xenscope_host_free_bytes": 118111600640, "xenscope_host_domains": len(self.names) + 1,
+                            "xenscope_migrations_running": int(self.running)},
+                "collectors": [{"name": "host", "up": True, "error": ""}]}
+
+    def get_features(self, query, now):
+        def row(name, title):
+            y = "unknown" if self.unknown else "yes"
+            r = {"title": title, "cpu": y, "host": y, "xen": y, "hvm": y, "pv": "no" if not self.unknown else y,
+                 "reason": None, "confidence": "unknown" if self.unknown else "exact"}
+            if self.unknown:
+                r["reason"] = "the featuresets could not be read: Operation not permitted"
+            elif name == "smap" and self.smap_hvm:
+                r.update(xen="no", reason="smap=hvm on Xen's command line")
+            elif name in ("umip", "pku"):
+                r.update(xen="no", reason="Xen does not use it for itself")
+            elif name.startswith("cet"):
+                r.update(cpu="no", host="no", xen="no", hvm="no", reason="absent in the CPU")
+            return r
+        pml = {"state": "in_use", "reason": None, "source": "console_ring"}
+        if self.smap_hvm:
+            pml = {"state": "disabled", "reason": "ept=no-pml on Xen's command line", "source": "command_line"}
+        if self.unknown:
+            pml = {"state": "unknown", "reason": "the console ring has lost the boot and there is no saved console log",
+                   "source": "none"}
+        return {"features": {n: row(n, t) for n, t in FEATURES}, "pml": pml,
+                "ept_ad": "unknown" if self.unknown or self.smap_hvm else "yes", "hap": "unknown" if self.unknown else "yes",
+                "speculation": {"source": "none" if self.unknown else "console_ring", "text": "" if self.unknown else SPECULATION},
+                "domains": [{k: d[k] for k in ("uuid", "name", "domid", "kind", "features")} for d in self.domain_list()]}
+
+    def domain_list(self):
+        out = []
+        for i, name in enumerate(["Domain-0"] + self.names):
+            kind = "pv" if i == 0 else ("pvh" if i % 3 == 2 else "hvm")
+            feat = {}
+            for f, _ in FEATURES:
+                exposed = "no" if f.startswith("cet") or kind == "pv" else "yes"
+                active = "unknown" if kind == "pv" or i % 4 == 3 else ("yes" if f in ("smap", "smep") or i % 2 else "no")
+                feat[f] = {"exposed": exposed, "active": "no" if exposed == "no" and kind != "pv" else active}
+            out.append({"uuid": UUID % i, "name": name, "domid": i, "kind": kind,
+                        "state": "running" if i < 2 else ("paused" if i == 4 else "blocked"), "features": feat,
+                        "cr4_read": time.time() - 400,
+                        "metrics": {"xenscope_domain_memory_bytes": (i + 1) << 30, "xenscope_domain_vcpus": 2 + i % 4,
+                                    "xenscope_domain_tracked": int((i == 1 and self.running) or i == 3)}})
+        return out
+
+    def get_domains(self, query, now):
+        return {"domains": self.domain_list()}
+
+    def rounds(self, started, mode, seen_from=0, dirtied=(4262, 1120, 436, 285, 517)):
+        out, at, send = [], started, 32784
+        for n, d in enumerate(dirtied):
+            s = max(0.02, send / 7400)
+            if n < seen_from:
+                out.append({"n": n, "seen": False, "started": None, "seconds": None, "pages_sent": None,
+                            "frames_sent": None, "pages_dirtied": None, "harvest_seconds": None})
+            else:
+                out.append({"n": n, "seen": True, "started": at, "seconds": s, "pages_sent": send if n else None,
+                            "frames_sent": send if n else 1044480, "pages_dirtied": d,
+                            "harvest_seconds": 0.0019 if mode == "pml" else 0.0043})
+            at, send = at + s, d
+        return out, at
+
+    def record(self, i, ago, **more):
+        started = START - ago
+        mode = more.get("tracking_mode", "pml")
+        rounds, at = self.rounds(started, mode, more.pop("unseen", 0))
+        r = {"id": "%d-%d" % (started, i), "uuid": UUID % i, "name": (["Domain-0"] + self.names)[i], "domid": i,
+             "direction": "out", "toolstack": "xl", "tracking_mode": mode, "mode_source": "inferred", "started": started,
+             "ended": at + 0.31, "result": "completed", "reason": "", "memory_pages": 32768, "rounds": rounds,
+             "rounds_begun": len(rounds), "rounds_unseen": sum(not x["seen"] for x in rounds),
+             "final": {"started": at, "seconds": 0.17, "pages": 517, "harvest_seconds": 0.002},
+             "pages_sent": 39404, "frames_sent": 1051000, "downtime_seconds": 0.21, "downtime_source": "suspend_to_off",
+             "stop_reason": "round_limit", "rounds_source": "bpf", "tracking_left_on": False,
+             "cpu_model": "Intel", "xen_version": "4.17.7", "boot_id": UUID % 99}
+        r.update(more)
+        return r
+
+    def get_migrations(self, query, now):
+        out = []
+        if self.running:
+            t = (time.time() - START) % 12 + 3
+            r = self.record(1, 0, result="running", ended=None, downtime_seconds=None, downtime_source=None,
+                            stop_reason="unknown", started=time.time() - t, final=None)
+            rounds, _ = self.rounds(r["started"], "pml")
+            r["rounds"] = [x for x in rounds if x["started"] <= time.time()]
+            last = r["rounds"][-1]
+            if last["started"] + last["seconds"] > time.time():
+                last.update(seconds=None, pages_dirtied=None, harvest_seconds=None, pages_sent=None, frames_sent=700000)
+            r["rounds_begun"] = len(r["rounds"])
+            out.append(r)
+        if self.past:
+            n = len(self.names)
+            out += [self.record(1, 600),
+                    self.record(2, 3000, tracking_mode="ept_wp", toolstack="xapi", downtime_seconds=0.74),
+                    self.record(3, 7000, result="failed", reason="the sender ended in round 4", tracking_left_on=True,
+                                final=None, downtime_seconds=None, downtime_source=None, stop_reason="unknown"),
+                    self.record(min(4, n), 9000, direction="save", rounds=[], rounds_begun=0, tracking_mode="off",
+                                downtime_seconds=None, stop_reason="not_live", rounds_source="process"),
+                    self.record(1, 12000, unseen=2, rounds_source="uprobe")]
+        if "uuid" in query:
+            out = [r for r in out if r["uuid"] == query["uuid"]]
+        return {"migrations": out[:int(query.get("limit", 100))]}
+
+    def get_history(self, query, now):
+        import math
+        metric, step, n = query["metric"], 60, 240
+        span = -float(query.get("start", "-21600"))
+        step = max(5, int(span / n))
+        values = []
+        for i in range(n):
+            x = i / n
+            if "tracking" in metric:
+                on = 0.55 < x < 0.575 or 0.8 < x < 0.84 or 0.965 < x < 0.98
+                v = (1 if "seconds" in metric else 900 + 1500 * abs(math.sin(40 * x))) if on else None
+            elif "free" in metric:
+                v = 118e9 + 9e9 * math.sin(9 * x)
+            elif "running" in metric:
+                v = 1 if 0.8 < x < 0.84 or x > 0.98 else 0
+            else:
+                v = len(self.names) + 1 + (x > 0.4) - (x > 0.7)
+            values.append(None if self.unknown or 0.2 < x < 0.24 else v)
+        return {"metric": metric, "uuid": query.get("uuid"), "start": now - span, "step": step, "values": values}
+
+
+SCENARIOS = {
+    "live": dict(), "replay": dict(source="replay"), "quiet": dict(running=False),
+    "smap_hvm": dict(smap_hvm=True, running=False), "hostile": dict(names=HOSTILE),
+    "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=503),
+    "stale": dict(age=900, running=False), "many": dict(many=300, running=False),
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def address_string(self):
+        return "local"
+
+    def reply(self, status, kind, body):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", CSP)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.close_connection = True
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        path = url.path[len(PREFIX):] if url.path.startswith(PREFIX) else url.path
+        name = path[1:] or "index.html"
+        if self.server.web and name in os.listdir(self.server.web):
+            with open(os.path.join(self.server.web, name), "rb") as f:
+                return self.reply(200, TYPES[name.rsplit(".")[-1]], f.read())
+        status, doc = self.server.scenario.answer(path, dict(urllib.parse.parse_qsl(url.query)))
+        self.reply(status, "application/json", json.dumps(doc).encode())
+
+
+class TcpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--scenario", choices=sorted(SCENARIOS), default="live")
+    p.add_argument("--web")
+    p.add_argument("--unix")
+    p.add_argument("--port", type=int, default=0)
+    a = p.parse_args()
+    server = UnixServer(a.unix, Handler) if a.unix else TcpServer(("127.0.0.1", a.port), Handler)
+    server.web, server.scenario = a.web, Scenario(**SCENARIOS[a.scenario])
+    print(a.unix or "http://127.0.0.1:%d" % server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
