@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The unit, the manual and the example configuration that the build made.
+set -eu
+top=${srcdir:-.} build=${builddir:-.}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0 failed=0
+ok() { # STATUS CLAIM
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+        failed=1
+        echo "not ok $n - $2"
+        sed 's/^/# /' "$dir/said"
+    fi
+}
+
+"$top/packaging/ci/unit" "$build/packaging/systemd/xenscoped.service" > "$dir/unit" || :
+while read -r line; do
+    case $line in
+    ok*) ok 0 "${line#ok * - }" ;;
+    not*) sed -n '/^#/p' "$dir/unit" > "$dir/said"; ok 1 "${line#not ok * - }" ;;
+    esac
+done < "$dir/unit"
+
+# each page through the strictest reader here
+for page in "$build/packaging/man/xenscoped.8" "$top/packaging/man/xenscope.1"; do
+    name=${page##*/}
+    if command -v mandoc > /dev/null; then
+        mandoc -Tlint -W warning "$page" > "$dir/said" 2>&1 && r=0 || r=1
+        ok $r "mandoc has no warning about $name"
+    fi
+    grep '@[a-zA-Z]*@' "$page" > "$dir/said" && r=1 || r=0
+    ok $r "every list and path was put into $name"
+done
+
+sed -n 's/^OPTION([a-z0-9_]*, "\([a-z0-9_]*\)".*/\1/p' "$top/agent/config/options.def" > "$dir/options"
+sed -n 's/^METRIC([A-Z0-9_]*, "\([a-z0-9_]*\)".*/\1/p' "$top/agent/metrics/metrics.def" > "$dir/metrics"
+: > "$dir/said"
+while read -r o; do
+    grep -q "^\.It Cm $o No = " "$build/packaging/man/xenscoped.8" || echo "$o is not in the manual"
+    grep -q "^#$o = " "$build/packaging/xenscoped.conf" || echo "$o is not in the example configuration"
+done < "$dir/options" > "$dir/said"
+[ -s "$dir/options" ] && [ ! -s "$dir/said" ] && r=0 || r=1
+ok $r "the manual and the example configuration have all $(wc -l < "$dir/options") options"
+while read -r m; do
+    grep -q "^\.It Li $m\( \|$\)" "$build/packaging/man/xenscoped.8" || echo "$m is not in the manual"
+done < "$dir/metrics" > "$dir/said"
+[ -s "$dir/metrics" ] && [ ! -s "$dir/said" ] && r=0 || r=1
+ok $r "the manual has all $(wc -l < "$dir/metrics") metrics"
+grep -v '^#\|^$' "$build/packaging/xenscoped.conf" > "$dir/said" && r=1 || r=0
+ok $r "the example configuration changes nothing: each line is a comment"
+echo "1..$n"
+exit $failed
