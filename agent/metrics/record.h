@@ -20,6 +20,7 @@
 #define VERSION_SIZE 64
 #define MAX_ROUNDS 4096	   /* kept of one migration; the later ones are counted only */
 #define MAX_RECORD_JSON (2u << 20) /* bytes of the longest record's JSON; a longer text is none of ours */
+#define MAX_ROUND_NUMBER (1 << 29) /* a larger one is an error of who says it */
 #define UNSEEN (-1)	   /* a count that nobody saw: null in JSON; a time is NAN */
 
 enum direction { DIRECTION_OUT, DIRECTION_IN, DIRECTION_LOCAL, DIRECTION_SAVE };

@@ -415,7 +415,9 @@ parse_record(struct migration_record *r, const json_t *root)
 		return -EBADMSG;
 	if (evidence && parse_members(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
 		return -EBADMSG;
-	return *r->id && r->rounds_begun >= 0 && (size_t) r->rounds_begun >= r->n_rounds ? 0 : -EBADMSG;
+	return *r->id && r->rounds_begun <= MAX_ROUND_NUMBER && r->rounds_begun >= (int64_t) r->n_rounds
+	    ? 0
+	    : -EBADMSG;
 }
 
 int

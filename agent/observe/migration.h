@@ -15,8 +15,9 @@ struct migrations;
  * domain's name or that log-dirty is off. RECORD_BEGUN comes first and RECORD_ENDED last, each once. */
 enum record_change { RECORD_BEGUN, RECORD_ROUND, RECORD_FINAL, RECORD_CHANGED, RECORD_ENDED };
 
-/* round: the one that began or was harvested with RECORD_ROUND, else NULL. The record is the state
- * machine's and holds during the call. */
+/* round: with RECORD_ROUND the one that was harvested (the next one begins with that and is in the record), or
+ * the one that began if nothing was harvested; else NULL. The record is the state machine's and holds during the
+ * call. */
 typedef void record_fn(void *arg, enum record_change change, const struct migration_record *r,
     const struct round *round);
 

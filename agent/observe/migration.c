@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "observe/migration_state.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "base/util.h"
+
+#define XL_ROUNDS 5   /* SPP_MAX_ITERATIONS of libxc, for whoever brings no policy of his own */
+#define XAPI_ROUNDS 4 /* of XenServer's emu-manager */
+#define MAX_SECONDS 1e10 /* on any clock */
+
+struct migrations *
+migrations_new(record_fn *fn, void *arg)
+{
+	struct migrations *m = xcalloc(1, sizeof(*m));
+
+	m->fn = fn;
+	m->arg = arg;
+	m->tracking = tracking_new();
+	for (size_t i = 0; i < SOURCE_COUNT; i++)
+		m->since[i] = INFINITY;
+	return m;
+}
+
+void
+migrations_free(struct migrations *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->n_open; i++) {
+		record_done(&m->open[i]->r);
+		free(m->open[i]);
+	}
+	tracking_free(m->tracking);
+	free(m->known);
+	free(m);
+}
+
+void
+migrations_covered(struct migrations *m, enum event_source source, double since)
+{
+	m->since[source] = since;
+}
+
+void
+migrations_set_counts(struct migrations *m, uint64_t ended, uint64_t failed)
+{
+	m->ended = ended;
+	m->failed = failed;
+}
+
+bool
+migrations_tracked(const struct migrations *m, uint32_t domid)
+{
+	return tracking_is_on(m->tracking, domid);
+}
+
+/* -- what is known from elsewhere -- */
+
+const struct known_domain *
+migration_find_known(const struct migrations *m, uint32_t domid)
+{
+	for (size_t i = 0; i < m->n_known; i++)
+		if (m->known[i].domid == domid)
+			return &m->known[i];
+	return NULL;
+}
+
+struct helper *
+migration_find_helper(struct migrations *m, pid_t pid)
+{
+	for (size_t i = 0; i < m->n_helpers; i++)
+		if (m->helper[i].pid == pid)
+			return &m->helper[i];
+	return NULL;
+}
+
+struct open *
+migration_find_domain(const struct migrations *m, uint32_t domid, bool incoming)
+{
+	for (size_t i = m->n_open; i-- > 0;)
+		if (m->open[i]->r.domid == domid && (m->open[i]->r.direction == DIRECTION_IN) == incoming)
+			return m->open[i];
+	return NULL;
+}
+
+double
+migration_stamp(const struct open *o, double mono)
+{
+	return mono + o->r.evidence.epoch;
+}
+
+bool
+migration_nothing_missed(const struct migrations *m, const struct open *o)
+{
+	double last = (isnan(o->r.evidence.last) ? o->r.started : o->r.evidence.last) - o->r.evidence.epoch;
+
+	return !o->resumed || m->since[SOURCE_BPF] <= last || m->since[SOURCE_UPROBE] <= last;
+}
+
+void
+migration_say(struct migrations *m, const struct open *o, enum record_change change, const struct round *round)
+{
+	if (o->shown)
+		m->fn(m->arg, change, &o->r, round);
+}
+
+/* -- begin and end -- */
+
+static bool
+id_taken(const struct migrations *m, const char *id)
+{
+	for (size_t i = 0; i < m->n_open; i++)
+		if (strcmp(m->open[i]->r.id, id) == 0)
+			return true;
+	return recents_have_id(&m->recents, id);
+}
+
+static void
+make_id(const struct migrations *m, struct migration_record *r, double at)
+{
+	time_t seconds = (time_t) at;
+	char when[24] = "";
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		(void) strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
+	(void) snprintf(r->id, sizeof(r->id), "%s-d%u-%d", when, r->domid, (int) r->pid);
+	for (unsigned i = 2; id_taken(m, r->id) && i < 1000; i++)
+		(void) snprintf(r->id, sizeof(r->id), "%s-d%u-%d-%u", when, r->domid, (int) r->pid, i);
+}
+
+void
+migration_set_helper(struct open *o, const struct helper *h)
+{
+	if (!h)
+		return;
+	if (h->pid == o->r.pid)
+		o->r.process_started = h->started;
+	if (h->toolstack != TOOLSTACK_UNKNOWN)
+		o->r.toolstack = h->toolstack;
+}
+
+struct open *
+migration_begin(struct migrations *m, const struct tick *now, uint32_t domid, pid_t pid, double at)
+{
+	struct open *o;
+
+	if (m->n_open == MAX_OPEN)
+		return NULL;
+	o = xcalloc(1, sizeof(*o));
+	record_init(&o->r);
+	o->r.evidence.epoch = now->real - now->mono;
+	o->r.domid = domid;
+	o->r.pid = pid;
+	o->r.started = migration_stamp(o, at);
+	make_id(m, &o->r, o->r.started);
+	o->begun = at;
+	o->helper_gone = o->missing = NAN;
+	o->kind = -1;
+	(void) migration_learn(m, o, migration_find_known(m, domid));
+	migration_set_helper(o, migration_find_helper(m, pid));
+	m->open[m->n_open++] = o;
+	return o;
+}
+
+void
+migration_show(struct migrations *m, struct open *o)
+{
+	o->shown = true;
+	migration_say(m, o, RECORD_BEGUN, NULL);
+}
+
+void
+migration_drop(struct migrations *m, struct open *o)
+{
+	size_t i = 0;
+
+	while (m->open[i] != o)
+		i++;
+	memmove(&m->open[i], &m->open[i + 1], (--m->n_open - i) * sizeof(*m->open));
+	record_done(&o->r);
+	free(o);
+}
+
+int
+migration_round_limit(const struct open *o)
+{
+	switch (o->r.toolstack) {
+	case TOOLSTACK_XL:
+	case TOOLSTACK_LIBVIRT:
+		return XL_ROUNDS;
+	case TOOLSTACK_XAPI:
+		return XAPI_ROUNDS;
+	case TOOLSTACK_UNKNOWN:
+		break;
+	}
+	return o->libxl ? XL_ROUNDS : 0;
+}
+
+bool
+migration_try_end(struct migrations *m, struct open *o, const struct sight *s, double now)
+{
+	double ended;
+
+	if (!verdict(&o->r, s))
+		return false;
+	verdict_close(&o->r, s, migration_round_limit(o));
+	if (!o->shown)
+		migration_show(m, o);
+	m->ended++;
+	m->failed += o->r.result != RESULT_COMPLETED;
+	ended = isnan(o->r.ended) ? now : o->r.ended - o->r.evidence.epoch;
+	recents_add(&m->recents, &o->r, now, ended);
+	migration_say(m, o, RECORD_ENDED, NULL);
+	migration_drop(m, o);
+	return true;
+}
+
+void
+migration_end_by_successor(struct migrations *m, struct open *o, double now)
+{
+	struct sight s = {.here = DOMAIN_RUNNING,
+	    .helper_gone = true,
+	    .overdue = true,
+	    .missed = !migration_nothing_missed(m, o)};
+
+	(void) migration_try_end(m, o, &s, now); /* it can be judged in any case */
+}
+
+/* -- libxc's words -- */
+
+static struct open *
+find_by_pid(struct migrations *m, pid_t pid)
+{
+	const struct helper *h = migration_find_helper(m, pid);
+
+	for (size_t i = m->n_open; i-- > 0;)
+		if (m->open[i]->r.pid == pid)
+			return m->open[i];
+	return h ? migration_find_domain(m, h->domid, h->role == ROLE_RESTORE) : NULL;
+}
+
+static void
+stage(struct migrations *m, struct open *o, const struct event *e)
+{
+	if (e->stage == STAGE_SUSPENDED && !o->r.evidence.suspended) {
+		rounds_suspended(&o->r, migration_stamp(o, e->at));
+		migration_say(m, o, RECORD_FINAL, NULL);
+	} else if (e->stage == STAGE_COMPLETE && !o->r.evidence.complete) {
+		o->r.evidence.complete = true;
+		migration_say(m, o, RECORD_CHANGED, NULL);
+	}
+}
+
+static void
+word(struct migrations *m, const struct event *e)
+{
+	struct open *o = find_by_pid(m, e->pid);
+	bool final, changed;
+
+	if (!o || o->r.direction == DIRECTION_IN)
+		return;
+	o->r.evidence.told = true;
+	if (e->kind == EVENT_STAGE) {
+		stage(m, o, e);
+		return;
+	}
+	/* The final pass is called a "Frames iteration" too. */
+	final = o->r.final.begun && migration_stamp(o, e->at) >= o->r.final.started;
+	if (final)
+		return;
+	if (e->kind == EVENT_ROUND_NAMED)
+		changed = rounds_named(&o->r, &o->name, e->number, migration_stamp(o, e->at));
+	else
+		changed = o->name.given && rounds_total(&o->r, o->name.number, e->total);
+	if (changed)
+		migration_say(m, o, RECORD_CHANGED, NULL);
+}
+
+/* -- processes -- */
+
+static void
+process_end(struct migrations *m, const struct event *e)
+{
+	struct helper *h = migration_find_helper(m, e->pid);
+
+	if (h)
+		*h = m->helper[--m->n_helpers];
+	for (size_t i = 0; i < m->n_open; i++) {
+		struct open *o = m->open[i];
+
+		if (o->r.pid == e->pid && isnan(o->helper_gone)) {
+			o->helper_gone = e->at;
+			o->r.evidence.gone = migration_stamp(o, e->at);
+			migration_say(m, o, RECORD_CHANGED, NULL);
+		}
+	}
+}
+
+/* A record by what its helper is there for. Until operations are seen, nobody tells its rounds. */
+static void
+begin_by_process(struct migrations *m, const struct event *e, const struct tick *now)
+{
+	struct open *o = migration_begin(m, now, e->domid, e->pid, e->at);
+
+	if (!o)
+		return;
+	o->r.rounds_source = SOURCE_PROCESS;
+	switch (e->role) {
+	case ROLE_SAVE:
+		o->r.direction = DIRECTION_SAVE;
+		o->r.stop_reason = STOP_NOT_LIVE;
+		o->r.tracking_mode = TRACKING_OFF;
+		break;
+	case ROLE_RESTORE:
+		o->r.direction = DIRECTION_IN;
+		o->r.rounds_unseen = UNSEEN;
+		return; /* shown when it is clear that its other half is not here */
+	case ROLE_LIVE_SAVE:
+	case ROLE_UNKNOWN:
+		if (m->since[SOURCE_BPF] > e->at && m->since[SOURCE_UPROBE] > e->at)
+			o->r.rounds_unseen = UNSEEN;
+		break;
+	}
+	migration_show(m, o);
+}
+
+static void
+process_begin(struct migrations *m, const struct event *e, const struct tick *now)
+{
+	struct helper *h = migration_find_helper(m, e->pid);
+	struct open *o;
+
+	if (!h && m->n_helpers < MAX_HELPERS)
+		h = &m->helper[m->n_helpers++];
+	if (h)
+		*h = (struct helper){e->pid, e->domid, e->role, e->toolstack, e->started};
+	o = find_by_pid(m, e->pid);
+	if (!o)
+		o = migration_find_domain(m, e->domid, e->role == ROLE_RESTORE);
+	if (o && e->role != ROLE_UNKNOWN && o->r.pid != e->pid && !isnan(o->helper_gone)) {
+		migration_end_by_successor(m, o, e->at);
+		o = NULL;
+	}
+	if (o) {
+		migration_set_helper(o, h);
+		migration_say(m, o, RECORD_CHANGED, NULL);
+	} else if (e->role != ROLE_UNKNOWN)
+		begin_by_process(m, e, now);
+}
+
+/* Captures come from elsewhere: what no observer can have seen is not taken from them either. */
+static bool
+is_sane(const struct event *e)
+{
+	return fabs(e->at) < MAX_SECONDS && !(e->seconds < 0 || e->seconds > MAX_SECONDS) &&
+	    (unsigned) e->source < SOURCE_COUNT && (unsigned) e->toolstack <= TOOLSTACK_LIBVIRT;
+}
+
+void
+migrations_event(struct migrations *m, const struct event *e, const struct tick *now)
+{
+	if (!is_sane(e))
+		return;
+	switch (e->kind) {
+	case EVENT_SHADOW_OP:
+		migration_operation(m, e, now);
+		break;
+	case EVENT_ROUND_NAMED:
+	case EVENT_STEP:
+	case EVENT_STAGE:
+		word(m, e);
+		break;
+	case EVENT_PROCESS_BEGIN:
+		process_begin(m, e, now);
+		break;
+	case EVENT_PROCESS_END:
+		process_end(m, e);
+		break;
+	}
+}
+
+size_t
+migrations_unwatched(const struct migrations *m, pid_t *ret_pids, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_open && n < max; i++) {
+		const struct open *o = m->open[i];
+		bool watched = !isnan(o->helper_gone);
+
+		for (size_t k = 0; k < m->n_helpers; k++)
+			watched = watched || m->helper[k].pid == o->r.pid;
+		if (!watched)
+			ret_pids[n++] = o->r.pid;
+	}
+	return n;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MIGRATION_STATE_H
+#define MIGRATION_STATE_H
+
+#include "observe/migration.h"
+#include "observe/recent.h"
+#include "observe/rounds.h"
+#include "observe/tracking.h"
+#include "observe/verdict.h"
+
+/* What the parts of the state machine share: migration.c begins and ends records, operations.c applies
+ * log-dirty operations, migration_tick.c what a sample tells. */
+
+#define MAX_OPEN 64	/* records under way at once; what begins beyond is not recorded */
+#define MAX_HELPERS 256 /* migration processes */
+
+struct known_domain {
+	uint32_t domid;
+	enum domain_kind kind;
+	char uuid[UUID_SIZE], name[NAME_SIZE];
+	int64_t pages;
+};
+
+struct helper {
+	pid_t pid;
+	uint32_t domid;
+	enum helper_role role;
+	enum toolstack toolstack;
+	uint64_t started;
+};
+
+/* A record that has not ended, and what needs no journal. */
+struct open {
+	struct migration_record r;
+	struct pass_name name;
+	double begun;	     /* these are CLOCK_MONOTONIC: when the record was made */
+	double helper_gone;  /* NAN: it is there, or nobody knows */
+	double missing;	     /* since when its domain is gone; NAN */
+	bool shown;	     /* RECORD_BEGUN was said */
+	bool resumed;	     /* and no log-dirty operation was seen since */
+	bool identified;     /* by a list of domains newer than the record */
+	bool enable_failed;  /* libxc turns log-dirty off then, and tries again */
+	bool libxl;	     /* carried by libxl-save-helper */
+	bool changed;	     /* in this tick */
+	int kind;	     /* enum domain_kind, -1 unknown */
+	unsigned ticks;	     /* since it began, while it is not shown */
+};
+
+struct migrations {
+	record_fn *fn;
+	void *arg;
+	double since[SOURCE_COUNT];
+	struct open *open[MAX_OPEN];
+	size_t n_open;
+	struct helper helper[MAX_HELPERS];
+	size_t n_helpers;
+	struct tracking *tracking;
+	struct recents recents;
+	uint64_t ended, failed, rounds;
+
+	/* from the last sample */
+	struct known_domain *known;
+	size_t n_known;
+	char cpu_model[VERSION_SIZE], xen_version[VERSION_SIZE], boot_id[UUID_SIZE];
+	enum pml_state pml;
+	enum tristate hap;
+	bool replay;
+};
+
+/* A record that begins at the monotonic time at, not shown yet. NULL: too many. */
+struct open *migration_begin(struct migrations *m, const struct tick *now, uint32_t domid, pid_t pid, double at);
+
+/* Says RECORD_BEGUN. */
+void migration_show(struct migrations *m, struct open *o);
+
+/* Says that a record changed, if it is shown. */
+void migration_say(struct migrations *m, const struct open *o, enum record_change change, const struct round *round);
+
+/* Ends the record by its verdict and frees it; false if there is none yet. */
+bool migration_try_end(struct migrations *m, struct open *o, const struct sight *s, double now);
+
+/* The domain is migrated anew: what was under way has come to nothing, and the guest runs. */
+void migration_end_by_successor(struct migrations *m, struct open *o, double now);
+
+/* Takes a record away without a word. */
+void migration_drop(struct migrations *m, struct open *o);
+
+/* NULL if there is none. */
+struct open *migration_find_domain(const struct migrations *m, uint32_t domid, bool incoming);
+struct helper *migration_find_helper(struct migrations *m, pid_t pid);
+const struct known_domain *migration_find_known(const struct migrations *m, uint32_t domid);
+void migration_set_helper(struct open *o, const struct helper *h);
+
+/* The record's time of a monotonic one. */
+double migration_stamp(const struct open *o, double mono);
+
+/* No log-dirty operation since the record's newest one can have been missed. */
+bool migration_nothing_missed(const struct migrations *m, const struct open *o);
+
+/* Rounds that the toolstack allows; 0: unknown. */
+int migration_round_limit(const struct open *o);
+
+/* Fills in what the last sample tells of the host and, if d is given, of the domain. True if something became
+ * known. */
+bool migration_learn(const struct migrations *m, struct open *o, const struct known_domain *d);
+
+/* Applies an EVENT_SHADOW_OP. */
+void migration_operation(struct migrations *m, const struct event *e, const struct tick *now);
+
+#endif

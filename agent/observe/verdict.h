@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VERDICT_H
+#define VERDICT_H
+
+#include <stdbool.h>
+
+#include "metrics/record.h"
+
+/* How a migration ended. libxc turns log-dirty off whether it succeeded or not, and a helper that dies says
+ * nothing, so that it is judged by what becomes of the domain. */
+
+enum presence {
+	DOMAIN_UNKNOWN, /* the domains could not be listed */
+	DOMAIN_GONE,
+	DOMAIN_STOPPED, /* suspended, shut down or crashed */
+	DOMAIN_PAUSED,
+	DOMAIN_RUNNING,
+};
+
+struct sight {
+	enum presence here;
+	bool elsewhere;	  /* this host has another domain with its uuid */
+	bool helper_gone; /* no helper works on it any more */
+	bool overdue;	  /* waited long enough */
+	bool rebooted;	  /* the host was restarted since */
+	bool missed;	  /* log-dirty operations may have been missed at the end */
+};
+
+/* Sets result and reason and returns true, or returns false: it is under way, or it is too early to say. */
+bool verdict(struct migration_record *r, const struct sight *s);
+
+/* What follows from the result: the end, the downtime, the sums, whether log-dirty was left on. limit: rounds
+ * that the toolstack allows, 0 unknown. */
+void verdict_close(struct migration_record *r, const struct sight *s, int limit);
+
+#endif
