@@ -208,8 +208,6 @@ migration_try_end(struct migrations *m, struct open *o, const struct sight *s, d
 	if (!verdict(&o->r, s))
 		return false;
 	verdict_close(&o->r, s, migration_round_limit(o));
-	if (!o->shown)
-		migration_show(m, o);
 	m->ended++;
 	m->failed += o->r.result != RESULT_COMPLETED;
 	ended = isnan(o->r.ended) ? now : o->r.ended - o->r.evidence.epoch;
@@ -227,6 +225,8 @@ migration_end_by_successor(struct migrations *m, struct open *o, double now)
 	    .overdue = true,
 	    .missed = !migration_nothing_missed(m, o)};
 
+	if (!o->shown)
+		migration_show(m, o);
 	(void) migration_try_end(m, o, &s, now); /* it can be judged in any case */
 }
 

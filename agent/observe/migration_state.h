@@ -76,7 +76,7 @@ void migration_show(struct migrations *m, struct open *o);
 /* Says that a record changed, if it is shown. */
 void migration_say(struct migrations *m, const struct open *o, enum record_change change, const struct round *round);
 
-/* Ends the record by its verdict and frees it; false if there is none yet. */
+/* Ends a record that is shown by its verdict and frees it; false if there is none yet. */
 bool migration_try_end(struct migrations *m, struct open *o, const struct sight *s, double now);
 
 /* The domain is migrated anew: what was under way has come to nothing, and the guest runs. */

@@ -188,6 +188,8 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 	}
 	if (!o->shown && (++o->ticks >= INCOMING_TICKS || !isnan(o->helper_gone)))
 		migration_show(m, o);
+	if (!o->shown)
+		return;
 	if (o->r.direction == DIRECTION_OUT && sight.elsewhere) {
 		o->r.direction = DIRECTION_LOCAL;
 		o->changed = true;
