@@ -11,8 +11,10 @@
 #include "base/util.h"
 
 /* A word without text stands for "nobody knows" and is null. */
-static const char *const directions[] = {
-    [DIRECTION_OUT] = "out", [DIRECTION_IN] = "in", [DIRECTION_LOCAL] = "local", [DIRECTION_SAVE] = "save"};
+static const char *const directions[] = {[DIRECTION_OUT] = "out",
+    [DIRECTION_IN] = "in",
+    [DIRECTION_LOCAL] = "local",
+    [DIRECTION_SAVE] = "save"};
 static const char *const toolstacks[] = {[TOOLSTACK_UNKNOWN] = "unknown",
     [TOOLSTACK_XL] = "xl",
     [TOOLSTACK_XAPI] = "xapi",
@@ -93,9 +95,14 @@ struct member {
 };
 
 #define PLAIN(type, kind, name, field)                                                             \
-	{name, kind, offsetof(type, field), sizeof(((type *) NULL)->field), NULL, 0}
+	{                                                                                          \
+		name, kind, offsetof(type, field), sizeof(((type *) NULL)->field), NULL, 0         \
+	}
 #define CHOICE(type, words, name, field)                                                           \
-	{name, WORD, offsetof(type, field), sizeof(((type *) NULL)->field), words, ARRAY_SIZE(words)}
+	{                                                                                          \
+		name, WORD, offsetof(type, field), sizeof(((type *) NULL)->field), words,          \
+		    ARRAY_SIZE(words)                                                              \
+	}
 #define RECORD(kind, field) PLAIN(struct migration_record, kind, #field, field)
 #define RECORD_WORD(words, field) CHOICE(struct migration_record, words, #field, field)
 #define ROUND(kind, field) PLAIN(struct round, kind, #field, field)
@@ -394,7 +401,8 @@ parse_rounds(struct migration_record *r, const json_t *rounds)
 		const json_t *object = json_array_get(rounds, i);
 
 		if (!json_is_object(object) ||
-		    parse_members(round_members, ARRAY_SIZE(round_members), record_add_round(r), object) < 0)
+		    parse_members(
+			round_members, ARRAY_SIZE(round_members), record_add_round(r), object) < 0)
 			return -EBADMSG;
 	}
 	return 0;
@@ -411,13 +419,16 @@ parse_record(struct migration_record *r, const json_t *root)
 	    parse_members(tail_members, ARRAY_SIZE(tail_members), r, root) < 0)
 		return -EBADMSG;
 	r->final.begun = json_is_object(final);
-	if (r->final.begun && parse_members(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0)
+	if (r->final.begun &&
+	    parse_members(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0)
 		return -EBADMSG;
-	if (evidence && parse_members(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
+	if (evidence &&
+	    parse_members(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
 		return -EBADMSG;
-	return *r->id && r->rounds_begun <= MAX_ROUND_NUMBER && r->rounds_begun >= (int64_t) r->n_rounds
-	    ? 0
-	    : -EBADMSG;
+	if (!*r->id || r->rounds_begun > MAX_ROUND_NUMBER ||
+	    r->rounds_begun < (int64_t) r->n_rounds)
+		return -EBADMSG;
+	return 0;
 }
 
 int

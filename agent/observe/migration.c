@@ -7,8 +7,8 @@
 
 #include "base/util.h"
 
-#define XL_ROUNDS 5   /* SPP_MAX_ITERATIONS of libxc, for whoever brings no policy of his own */
-#define XAPI_ROUNDS 4 /* of XenServer's emu-manager */
+#define XL_ROUNDS 5	 /* SPP_MAX_ITERATIONS of libxc, for whoever brings no policy of his own */
+#define XAPI_ROUNDS 4	 /* of XenServer's emu-manager */
 #define MAX_SECONDS 1e10 /* on any clock */
 
 struct migrations *
@@ -81,7 +81,8 @@ struct open *
 migration_find_domain(const struct migrations *m, uint32_t domid, bool incoming)
 {
 	for (size_t i = m->n_open; i-- > 0;)
-		if (m->open[i]->r.domid == domid && (m->open[i]->r.direction == DIRECTION_IN) == incoming)
+		if (m->open[i]->r.domid == domid &&
+		    (m->open[i]->r.direction == DIRECTION_IN) == incoming)
 			return m->open[i];
 	return NULL;
 }
@@ -95,13 +96,15 @@ migration_stamp(const struct open *o, double mono)
 bool
 migration_nothing_missed(const struct migrations *m, const struct open *o)
 {
-	double last = (isnan(o->r.evidence.last) ? o->r.started : o->r.evidence.last) - o->r.evidence.epoch;
+	double last =
+	    (isnan(o->r.evidence.last) ? o->r.started : o->r.evidence.last) - o->r.evidence.epoch;
 
 	return !o->resumed || m->since[SOURCE_BPF] <= last || m->since[SOURCE_UPROBE] <= last;
 }
 
 void
-migration_say(struct migrations *m, const struct open *o, enum record_change change, const struct round *round)
+migration_say(struct migrations *m, const struct open *o, enum record_change change,
+    const struct round *round)
 {
 	if (o->shown)
 		m->fn(m->arg, change, &o->r, round);
@@ -129,7 +132,8 @@ make_id(const struct migrations *m, struct migration_record *r, double at)
 		(void) strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
 	(void) snprintf(r->id, sizeof(r->id), "%s-d%u-%d", when, r->domid, (int) r->pid);
 	for (unsigned i = 2; id_taken(m, r->id) && i < 1000; i++)
-		(void) snprintf(r->id, sizeof(r->id), "%s-d%u-%d-%u", when, r->domid, (int) r->pid, i);
+		(void) snprintf(
+		    r->id, sizeof(r->id), "%s-d%u-%d-%u", when, r->domid, (int) r->pid, i);
 }
 
 void
@@ -357,7 +361,7 @@ static bool
 is_sane(const struct event *e)
 {
 	return fabs(e->at) < MAX_SECONDS && !(e->seconds < 0 || e->seconds > MAX_SECONDS) &&
-	    (unsigned) e->source < SOURCE_COUNT && (unsigned) e->toolstack <= TOOLSTACK_LIBVIRT;
+	       (unsigned) e->source < SOURCE_COUNT && (unsigned) e->toolstack <= TOOLSTACK_LIBVIRT;
 }
 
 void

@@ -8,8 +8,8 @@
 #include "observe/tracking.h"
 #include "observe/verdict.h"
 
-/* What the parts of the state machine share: migration.c begins and ends records, operations.c applies
- * log-dirty operations, migration_tick.c what a sample tells. */
+/* What the parts of the state machine share: migration.c begins and ends records, operations.c
+ * applies log-dirty operations, migration_tick.c what a sample tells. */
 
 #define MAX_OPEN 64	/* records under way at once; what begins beyond is not recorded */
 #define MAX_HELPERS 256 /* migration processes */
@@ -33,17 +33,17 @@ struct helper {
 struct open {
 	struct migration_record r;
 	struct pass_name name;
-	double begun;	     /* these are CLOCK_MONOTONIC: when the record was made */
-	double helper_gone;  /* NAN: it is there, or nobody knows */
-	double missing;	     /* since when its domain is gone; NAN */
-	bool shown;	     /* RECORD_BEGUN was said */
-	bool resumed;	     /* and no log-dirty operation was seen since */
-	bool identified;     /* by a list of domains newer than the record */
-	bool enable_failed;  /* libxc turns log-dirty off then, and tries again */
-	bool libxl;	     /* carried by libxl-save-helper */
-	bool changed;	     /* in this tick */
-	int kind;	     /* enum domain_kind, -1 unknown */
-	unsigned ticks;	     /* since it began, while it is not shown */
+	double begun;	    /* these are CLOCK_MONOTONIC: when the record was made */
+	double helper_gone; /* NAN: it is there, or nobody knows */
+	double missing;	    /* since when its domain is gone; NAN */
+	bool shown;	    /* RECORD_BEGUN was said */
+	bool resumed;	    /* and no log-dirty operation was seen since */
+	bool identified;    /* by a list of domains newer than the record */
+	bool enable_failed; /* libxc turns log-dirty off then, and tries again */
+	bool libxl;	    /* carried by libxl-save-helper */
+	bool changed;	    /* in this tick */
+	int kind;	    /* enum domain_kind, -1 unknown */
+	unsigned ticks;	    /* since it began, while it is not shown */
 };
 
 struct migrations {
@@ -68,13 +68,15 @@ struct migrations {
 };
 
 /* A record that begins at the monotonic time at, not shown yet. NULL: too many. */
-struct open *migration_begin(struct migrations *m, const struct tick *now, uint32_t domid, pid_t pid, double at);
+struct open *migration_begin(
+    struct migrations *m, const struct tick *now, uint32_t domid, pid_t pid, double at);
 
 /* Says RECORD_BEGUN. */
 void migration_show(struct migrations *m, struct open *o);
 
 /* Says that a record changed, if it is shown. */
-void migration_say(struct migrations *m, const struct open *o, enum record_change change, const struct round *round);
+void migration_say(struct migrations *m, const struct open *o, enum record_change change,
+    const struct round *round);
 
 /* Ends a record that is shown by its verdict and frees it; false if there is none yet. */
 bool migration_try_end(struct migrations *m, struct open *o, const struct sight *s, double now);
@@ -100,8 +102,8 @@ bool migration_nothing_missed(const struct migrations *m, const struct open *o);
 /* Rounds that the toolstack allows; 0: unknown. */
 int migration_round_limit(const struct open *o);
 
-/* Fills in what the last sample tells of the host and, if d is given, of the domain. True if something became
- * known. */
+/* Fills in what the last sample tells of the host and, if d is given, of the domain. True if
+ * something became known. */
 bool migration_learn(const struct migrations *m, struct open *o, const struct known_domain *d);
 
 /* Applies an EVENT_SHADOW_OP. */

@@ -7,9 +7,9 @@
 #include "base/util.h"
 
 #define PAGE_BYTES 4096
-#define END_SECONDS 10	 /* from the helper's end until judgement is given without the domain's help */
-#define OFF_SECONDS 60	 /* the same from OFF where no helper's end was seen */
-#define INCOMING_TICKS 2 /* until an incoming half is shown: its outgoing half may be on this host too */
+#define END_SECONDS 10	 /* after the helper's end judgement is given without the domain */
+#define OFF_SECONDS 60	 /* after OFF, where no helper's end was seen */
+#define INCOMING_TICKS 2 /* a restore is then shown: its other half is not on this host */
 
 static enum tracking_mode
 infer_mode(const struct migrations *m, int kind)
@@ -27,7 +27,6 @@ infer_mode(const struct migrations *m, int kind)
 	return TRACKING_UNKNOWN;
 }
 
-/* Fills in what the last sample tells of the host and the domain. True if something became known. */
 bool
 migration_learn(const struct migrations *m, struct open *o, const struct known_domain *d)
 {
@@ -49,7 +48,8 @@ migration_learn(const struct migrations *m, struct open *o, const struct known_d
 	}
 	if (mode == TRACKING_UNKNOWN && (r->n_rounds || r->final.pages != UNSEEN)) {
 		r->tracking_mode = infer_mode(m, o->kind);
-		r->mode_source = r->tracking_mode == TRACKING_UNKNOWN ? MODE_SOURCE_NONE : MODE_SOURCE_INFERRED;
+		r->mode_source =
+		    r->tracking_mode == TRACKING_UNKNOWN ? MODE_SOURCE_NONE : MODE_SOURCE_INFERRED;
 	}
 	return named || r->tracking_mode != mode;
 }
@@ -98,8 +98,8 @@ presence(const struct open *o, const struct sample *s)
 		return DOMAIN_UNKNOWN;
 	if (!d || (*o->r.uuid && strcmp(o->r.uuid, d->uuid) != 0) || strcmp(d->state, "dying") == 0)
 		return DOMAIN_GONE;
-	if (d->value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] > 0 || strcmp(d->state, "shutdown") == 0 ||
-	    strcmp(d->state, "crashed") == 0)
+	if (d->value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] > 0 ||
+	    strcmp(d->state, "shutdown") == 0 || strcmp(d->state, "crashed") == 0)
 		return DOMAIN_STOPPED;
 	if (d->value[METRIC_AT(M_DOMAIN_PAUSED, DOMAIN)] > 0 || strcmp(d->state, "paused") == 0)
 		return DOMAIN_PAUSED;
@@ -142,7 +142,8 @@ look(const struct migrations *m, struct open *o, const struct sample *s)
 	return x;
 }
 
-/* A restore whose other half is a migration of this host is no record of its own. True: it was dropped. */
+/* A restore whose other half is a migration of this host is no record of its own. True: it was
+ * dropped. */
 static bool
 is_other_half(struct migrations *m, struct open *o)
 {
@@ -168,8 +169,8 @@ identify(struct migrations *m, struct open *o)
 	const struct known_domain *d = migration_find_known(m, o->r.domid);
 	bool over = !isnan(o->r.evidence.off) || !isnan(o->helper_gone);
 
-	/* What was known at its beginning may be older than the domain; once it is over, the number may have
-	 * been given to another. */
+	/* What was known at its beginning may be older than the domain; once it is over, the number
+	 * may have been given to another. */
 	if (o->identified || (over && *o->r.uuid))
 		d = NULL;
 	o->changed = migration_learn(m, o, d);
@@ -195,7 +196,8 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 		o->changed = true;
 	}
 	/* An end that is newer than the list of domains is judged by the next one. */
-	if (!(off > s->at.mono) && !(o->helper_gone > s->at.mono) && migration_try_end(m, o, &sight, s->at.mono))
+	if (!(off > s->at.mono) && !(o->helper_gone > s->at.mono) &&
+	    migration_try_end(m, o, &sight, s->at.mono))
 		return;
 	if (o->changed)
 		migration_say(m, o, RECORD_CHANGED, NULL);
@@ -239,7 +241,8 @@ migrations_tick(struct migrations *m, struct sample *s)
 }
 
 void
-migrations_resume(struct migrations *m, struct migration_record *r, bool alive, const struct tick *now)
+migrations_resume(
+    struct migrations *m, struct migration_record *r, bool alive, const struct tick *now)
 {
 	struct open *o = xcalloc(1, sizeof(*o));
 	double last;
@@ -266,7 +269,8 @@ migrations_resume(struct migrations *m, struct migration_record *r, bool alive, 
 	}
 	m->open[m->n_open++] = o;
 	last = o->r.evidence.last - o->r.evidence.epoch;
-	if (last <= now->mono && tracking_operation(m->tracking, o->r.domid, o->r.uuid, o->r.pid, last, last) &&
+	if (last <= now->mono &&
+	    tracking_operation(m->tracking, o->r.domid, o->r.uuid, o->r.pid, last, last) &&
 	    o->r.n_rounds && isnan(o->r.evidence.off))
 		tracking_on(m->tracking, o->r.domid, last);
 }

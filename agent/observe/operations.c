@@ -6,8 +6,8 @@
 
 #include "base/util.h"
 
-/* Only a migration's process makes a record by its first operation; a tool that turns log-dirty on must go on
- * to harvest, and the agent's own probes never do. */
+/* Only a migration's process makes a record by its first operation; a tool that turns log-dirty on
+ * must go on to harvest, and the agent's own probes never do. */
 static bool
 is_helper(struct migrations *m, const struct event *e)
 {
@@ -25,14 +25,16 @@ is_ours(const struct event *e)
 	return strncmp(e->comm, "xenscope", sizeof("xenscope") - 1) == 0;
 }
 
-/* The record that this process's operation on this domain belongs to. A helper may work through a second
- * process, as emu-manager does through xenguest: the first to operate carries it from then on. */
+/* The record that this process's operation on this domain belongs to. A helper may work through a
+ * second process, as emu-manager does through xenguest: the first to operate carries it from then
+ * on. */
 static struct open *
 find_for_operation(struct migrations *m, const struct event *e)
 {
 	struct open *o = migration_find_domain(m, e->domid, false);
 
-	if (o && o->r.pid != e->pid && isnan(o->r.evidence.last) && isnan(o->helper_gone) && is_helper(m, e)) {
+	if (o && o->r.pid != e->pid && isnan(o->r.evidence.last) && isnan(o->helper_gone) &&
+	    is_helper(m, e)) {
 		o->r.pid = e->pid;
 		o->r.process_started = 0;
 		migration_set_helper(o, migration_find_helper(m, e->pid));
@@ -45,7 +47,8 @@ note_operation(struct migrations *m, struct open *o, const struct event *e)
 {
 	if (o->r.rounds_source == SOURCE_NONE || e->source < o->r.rounds_source)
 		o->r.rounds_source = e->source;
-	if (o->r.toolstack == TOOLSTACK_UNKNOWN && strncmp(e->comm, "xenguest", sizeof(e->comm)) == 0)
+	if (o->r.toolstack == TOOLSTACK_UNKNOWN &&
+	    strncmp(e->comm, "xenguest", sizeof(e->comm)) == 0)
 		o->r.toolstack = TOOLSTACK_XAPI;
 	o->libxl = o->libxl || strncmp(e->comm, "libxl-save-help", sizeof(e->comm) - 1) == 0;
 	o->r.evidence.last = migration_stamp(o, e->at);
@@ -101,8 +104,8 @@ enable(struct migrations *m, const struct event *e, const struct tick *now)
 		first_round(m, o, e, e->at);
 }
 
-/* The harvest of a loop whose beginning made no record: a tool's that turned out to be a migration, or one
- * that the agent came too late for. */
+/* The harvest of a loop whose beginning made no record: a tool's that turned out to be a migration,
+ * or one that the agent came too late for. */
 static struct open *
 begin_by_harvest(struct migrations *m, const struct event *e, const struct tick *now)
 {
@@ -224,4 +227,3 @@ migration_operation(struct migrations *m, const struct event *e, const struct ti
 	else if (e->op == SHADOW_OP_OFF)
 		off(m, e);
 }
-

@@ -48,7 +48,8 @@ end(struct round *round, double at, const struct harvest *h)
 static void
 set_frames(struct migration_record *r, const struct harvest *h)
 {
-	if (r->n_rounds && r->round[0].n == 0 && r->round[0].seen && r->round[0].frames_sent == UNSEEN && h->frames)
+	if (r->n_rounds && r->round[0].n == 0 && r->round[0].seen &&
+	    r->round[0].frames_sent == UNSEEN && h->frames)
 		r->round[0].frames_sent = (int64_t) h->frames;
 }
 
@@ -61,8 +62,8 @@ rounds_enable(struct migration_record *r, double at)
 	return begin(r, at, UNSEEN);
 }
 
-/* Nobody knows whose harvest this is: nothing is said of the round that was running, and the next has no
- * number until libxc names it. */
+/* Nobody knows whose harvest this is: nothing is said of the round that was running, and the next
+ * has no number until libxc names it. */
 static void
 lose_count(struct migration_record *r, const struct harvest *h, struct pass_name *name)
 {
@@ -71,7 +72,8 @@ lose_count(struct migration_record *r, const struct harvest *h, struct pass_name
 }
 
 const struct round *
-rounds_harvest(struct migration_record *r, const struct harvest *h, struct pass_name *name, bool *ret_begun)
+rounds_harvest(
+    struct migration_record *r, const struct harvest *h, struct pass_name *name, bool *ret_begun)
 {
 	struct round *ended = running(r);
 
@@ -127,8 +129,10 @@ rounds_suspended(struct migration_record *r, double at)
 	if (r->evidence.suspended)
 		return;
 	r->evidence.suspended = true;
-	/* Told late by another source than the final harvest: the pause began then, not with the harvest. */
-	if (last && r->final.pages != UNSEEN && !isnan(last->seconds) && last->pages_dirtied == r->final.pages)
+	/* Told late by another source than the final harvest: the pause began then, not with the
+	 * harvest. */
+	if (last && r->final.pages != UNSEEN && !isnan(last->seconds) &&
+	    last->pages_dirtied == r->final.pages)
 		last->seconds = span(last->started, at);
 	r->final.begun = true;
 	r->final.started = at;
@@ -145,8 +149,8 @@ first_unnumbered(const struct migration_record *r)
 	return first;
 }
 
-/* Puts the rounds that nobody saw before the round at first, which libxc calls number. The last of them ended
- * with the harvest that was seen. */
+/* Puts the rounds that nobody saw before the round at first, which libxc calls number. The last of
+ * them ended with the harvest that was seen. */
 static void
 insert_unseen(struct migration_record *r, size_t first, int64_t number, double harvest_seconds)
 {
@@ -260,9 +264,11 @@ rounds_stop_reason(struct migration_record *r, int limit)
 {
 	const struct round *last = r->n_rounds ? &r->round[r->n_rounds - 1] : NULL;
 
-	if (r->stop_reason != STOP_UNKNOWN || !r->final.begun || !last || r->rounds_unseen == UNSEEN)
+	if (r->stop_reason != STOP_UNKNOWN || !r->final.begun || !last ||
+	    r->rounds_unseen == UNSEEN)
 		return;
-	/* What the last harvest before the pause found: the last round sent it, or there was nothing to send. */
+	/* What the last harvest before the pause found: the last round sent it, or there was
+	 * nothing to send. */
 	if ((last->n > 0 && last->pages_sent >= 0 && last->pages_sent < FEW_DIRTY) ||
 	    (last->pages_dirtied == 0 && r->final.pages != 0))
 		r->stop_reason = STOP_FEW_DIRTY;

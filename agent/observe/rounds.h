@@ -10,14 +10,14 @@
  * tools/libs/guest/xg_sr_save.c, send_memory_live; the same since 4.10):
  *
  *   ENABLE_LOGDIRTY      round 0 begins: all page frames
- *   CLEAN finds d > 0    the round ends, the next begins and sends those d, also when d is so few that it is the
- *                        last one: they are sent before the guest is paused (seen in the lab: 38 of 38)
+ *   CLEAN finds d > 0    the round ends, the next begins and sends those d, also when d is so few
+ * that it is the last one: they are sent before the guest is paused (seen in the lab: 38 of 38)
  *   CLEAN finds 0        the round ends; none begins unless another CLEAN follows
- *   CLEAN, mode FINAL    the guest is paused; the harvest of the last round, and what the final pass sends
- *   OFF                  the end, be it good or bad
+ *   CLEAN, mode FINAL    the guest is paused; the harvest of the last round, and what the final
+ * pass sends OFF                  the end, be it good or bad
  *
- * So the CLEANs 4264, 1131, 429, 221 and the final 489 are five rounds: 0 to 4, the last of which sent 221
- * pages while the guest dirtied 489, which are final.pages.
+ * So the CLEANs 4264, 1131, 429, 221 and the final 489 are five rounds: 0 to 4, the last of which
+ * sent 221 pages while the guest dirtied 489, which are final.pages.
  *
  * Times are the record's: seconds since 1970. */
 
@@ -28,7 +28,8 @@ struct harvest {
 	bool whole;	 /* nothing was missed since the operation before */
 };
 
-/* What libxc calls its pass, as far as it is told; of use when rounds were missed. Zeroed: nothing. */
+/* What libxc calls its pass, as far as it is told; of use when rounds were missed. Zeroed: nothing.
+ */
 struct pass_name {
 	bool given;
 	uint32_t number;
@@ -39,10 +40,13 @@ struct pass_name {
 /* The round that began, or NULL if there is one already. */
 const struct round *rounds_enable(struct migration_record *r, double at);
 
-/* The round that ended, or NULL if nobody knows which one; ret_begun tells whether another began. */
-const struct round *rounds_harvest(struct migration_record *r, const struct harvest *h, struct pass_name *name, bool *ret_begun);
+/* The round that ended, or NULL if nobody knows which one; ret_begun tells whether another began.
+ */
+const struct round *rounds_harvest(
+    struct migration_record *r, const struct harvest *h, struct pass_name *name, bool *ret_begun);
 
-/* The first harvest of the paused guest; a later one (a checkpointed stream) changes nothing: false. */
+/* The first harvest of the paused guest; a later one (a checkpointed stream) changes nothing:
+ * false. */
 bool rounds_final(struct migration_record *r, const struct harvest *h);
 
 /* libxc said that the guest is suspended. */
@@ -54,8 +58,8 @@ bool rounds_named(struct migration_record *r, struct pass_name *name, uint32_t n
 /* libxc sends that many pages (frames in round 0) in this pass. */
 bool rounds_total(struct migration_record *r, uint32_t number, uint64_t total);
 
-/* The sums over what has been sent, and why pre-copy stopped. limit: rounds that the toolstack allows, 0
- * unknown. */
+/* The sums over what has been sent, and why pre-copy stopped. limit: rounds that the toolstack
+ * allows, 0 unknown. */
 void rounds_sum(struct migration_record *r);
 void rounds_stop_reason(struct migration_record *r, int limit);
 

@@ -13,11 +13,11 @@ struct tracked {
 	char uuid[UUID_SIZE];
 	uint32_t domid; /* NO_DOMAIN: gone */
 	bool on, harvested;
-	bool ever;	   /* was on: there is something to show */
-	pid_t pid;	   /* of the newest operation */
-	double last;	   /* when that returned */
-	double since;	   /* tracking went on, or the last harvest returned; NAN: not seen */
-	double seen;	   /* the domain was there */
+	bool ever;    /* was on: there is something to show */
+	pid_t pid;    /* of the newest operation */
+	double last;  /* when that returned */
+	double since; /* tracking went on, or the last harvest returned; NAN: not seen */
+	double seen;  /* the domain was there */
 	double dirtied, seconds, rounds, harvest;
 };
 
@@ -59,8 +59,8 @@ find_gone(const struct tracking *t, const char *uuid)
 	return NULL;
 }
 
-/* The domain's counters; those of its uuid are taken up again when it comes back under another number.
- * NULL: there are MAX_TRACKED already. */
+/* The domain's counters; those of its uuid are taken up again when it comes back under another
+ * number. NULL: there are MAX_TRACKED already. */
 static struct tracked *
 take(struct tracking *t, uint32_t domid, const char *uuid, double now)
 {
@@ -97,8 +97,8 @@ take(struct tracking *t, uint32_t domid, const char *uuid, double now)
 }
 
 bool
-tracking_operation(struct tracking *t, uint32_t domid, const char *uuid, pid_t pid, double began,
-    double returned)
+tracking_operation(
+    struct tracking *t, uint32_t domid, const char *uuid, pid_t pid, double began, double returned)
 {
 	struct tracked *e = take(t, domid, uuid, returned);
 
@@ -133,13 +133,15 @@ tracking_off(struct tracking *t, uint32_t domid)
 }
 
 void
-tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty, double seconds)
+tracking_harvest(
+    struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty, double seconds)
 {
 	struct tracked *e = find(t, domid);
 
 	if (!e)
 		return;
-	/* Pages count with the time in which they were dirtied, or not at all: their quotient is a rate. */
+	/* Pages count with the time in which they were dirtied, or not at all: their quotient is a
+	 * rate. */
 	if (!isnan(e->since) && until >= e->since) {
 		e->dirtied += dirty;
 		e->seconds += until - e->since;

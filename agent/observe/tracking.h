@@ -8,22 +8,24 @@
 
 #include "metrics/sample.h"
 
-/* Dirty tracking domain by domain: whether it is on, and the counters that accumulate, be it a migration
- * or not. Times are CLOCK_MONOTONIC; uuid is "" where the domain's is not known yet. */
+/* Dirty tracking domain by domain: whether it is on, and the counters that accumulate, be it a
+ * migration or not. Times are CLOCK_MONOTONIC; uuid is "" where the domain's is not known yet. */
 struct tracking;
 
 struct tracking *tracking_new(void);
 void tracking_free(struct tracking *t);
 
-/* Any log-dirty operation, before what it did is told below. False: it is no newer than this process's last
- * one, as when two sources tell the same, and does not count. */
-bool tracking_operation(struct tracking *t, uint32_t domid, const char *uuid, pid_t pid, double began, double returned);
+/* Any log-dirty operation, before what it did is told below. False: it is no newer than this
+ * process's last one, as when two sources tell the same, and does not count. */
+bool tracking_operation(
+    struct tracking *t, uint32_t domid, const char *uuid, pid_t pid, double began, double returned);
 
 void tracking_on(struct tracking *t, uint32_t domid, double at);
 void tracking_off(struct tracking *t, uint32_t domid);
 
 /* A harvest returned and found so many pages; until: when the guest could last dirty any. */
-void tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty, double seconds);
+void tracking_harvest(
+    struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty, double seconds);
 
 /* A round of pre-copy began. */
 void tracking_round(struct tracking *t, uint32_t domid);
@@ -36,7 +38,8 @@ bool tracking_is_on(const struct tracking *t, uint32_t domid);
 /* True if this process turned it on and nothing was harvested since; ret_at tells when. */
 bool tracking_begun_by(const struct tracking *t, uint32_t domid, pid_t pid, double *ret_at);
 
-/* Writes the scope tracking and the domains' M_DOMAIN_TRACKED; forgets domains that went long ago. */
+/* Writes the scope tracking and the domains' M_DOMAIN_TRACKED; forgets domains that went long ago.
+ */
 void tracking_tick(struct tracking *t, struct sample *s);
 
 #endif

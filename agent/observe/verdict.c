@@ -25,8 +25,9 @@ is_off(const struct migration_record *r)
 static bool
 is_unwatched(const struct migration_record *r)
 {
-	return r->evidence.away || (r->rounds_source == SOURCE_PROCESS &&
-	    (r->rounds_unseen == UNSEEN || r->direction == DIRECTION_SAVE));
+	return r->evidence.away ||
+	       (r->rounds_source == SOURCE_PROCESS &&
+		   (r->rounds_unseen == UNSEEN || r->direction == DIRECTION_SAVE));
 }
 
 /* The whole stream was sent, as far as anyone could see. */
@@ -41,8 +42,8 @@ judge_gone(struct migration_record *r, const struct sight *s)
 {
 	const struct evidence *e = &r->evidence;
 
-	/* Toolstacks resume the guest when its stream was not finished: whoever took the domain away after that
-	 * knew that it was needed here no more. */
+	/* Toolstacks resume the guest when its stream was not finished: whoever took the domain
+	 * away after that knew that it was needed here no more. */
 	if (e->complete || (is_off(r) && (r->final.begun || r->direction == DIRECTION_SAVE)))
 		return say(r, RESULT_COMPLETED, "");
 	if (is_unwatched(r) && !e->away && s->helper_gone)
@@ -50,7 +51,8 @@ judge_gone(struct migration_record *r, const struct sight *s)
 	if (e->away && (r->final.begun || s->elsewhere))
 		return say(r, RESULT_COMPLETED, "");
 	if (e->away)
-		return say(r, RESULT_LOST, "the agent was away when it ended, and its domain is gone");
+		return say(
+		    r, RESULT_LOST, "the agent was away when it ended, and its domain is gone");
 	return say(r, RESULT_FAILED,
 	    r->final.begun ? "the domain was destroyed before the final pass was through"
 			   : "the domain was destroyed while it was migrated");
@@ -91,8 +93,9 @@ judge_waiting(struct migration_record *r, const struct sight *s)
 	if (is_unwatched(r) || (r->direction == DIRECTION_SAVE && !r->evidence.told))
 		return say(r, RESULT_LOST, "nobody could see how it ended");
 	return say(r, RESULT_FAILED,
-	    s->here == DOMAIN_STOPPED ? "the guest stays suspended here and its stream was not finished"
-				      : "the helper ended before the stream was whole");
+	    s->here == DOMAIN_STOPPED
+		? "the guest stays suspended here and its stream was not finished"
+		: "the helper ended before the stream was whole");
 }
 
 /* The receiving side: its helper's end and the domain tell. */
@@ -102,8 +105,10 @@ judge_incoming(struct migration_record *r, const struct sight *s)
 	if (s->here == DOMAIN_RUNNING && s->helper_gone)
 		return say(r, RESULT_COMPLETED, "");
 	if (s->here == DOMAIN_GONE && (s->helper_gone || s->overdue))
-		return r->evidence.away ? say(r, RESULT_LOST, "the agent was away when it ended, and its domain is gone")
-					: say(r, RESULT_FAILED, "the domain was given up");
+		return r->evidence.away
+			   ? say(r, RESULT_LOST,
+				 "the agent was away when it ended, and its domain is gone")
+			   : say(r, RESULT_FAILED, "the domain was given up");
 	if (!s->helper_gone || !s->overdue)
 		return false;
 	if (s->here == DOMAIN_UNKNOWN)
@@ -141,12 +146,15 @@ verdict_close(struct migration_record *r, const struct sight *s, int limit)
 	r->ended = is_off(r) ? off : r->evidence.gone;
 	if (s->missed && !is_off(r))
 		r->rounds_unseen = UNSEEN;
-	r->tracking_left_on = r->n_rounds > 0 && !is_off(r) && !s->missed && s->here != DOMAIN_GONE &&
-	    !s->rebooted && r->result != RESULT_COMPLETED;
+	r->tracking_left_on = r->n_rounds > 0 && !is_off(r) && !s->missed &&
+			      s->here != DOMAIN_GONE && !s->rebooted &&
+			      r->result != RESULT_COMPLETED;
 	if (r->final.begun && r->final.started <= off)
 		r->final.seconds = off - r->final.started;
-	/* A saved guest does not come back, and one that is resumed here was away until someone resumed it. */
-	if (r->result == RESULT_COMPLETED && r->direction != DIRECTION_SAVE && !isnan(r->final.seconds)) {
+	/* A saved guest does not come back, and one that is resumed here was away until someone
+	 * resumed it. */
+	if (r->result == RESULT_COMPLETED && r->direction != DIRECTION_SAVE &&
+	    !isnan(r->final.seconds)) {
 		r->downtime_seconds = r->final.seconds;
 		r->downtime_source =
 		    r->evidence.suspended ? DOWNTIME_SUSPEND_TO_OFF : DOWNTIME_FINAL_CLEAN_TO_OFF;

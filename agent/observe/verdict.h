@@ -6,8 +6,8 @@
 
 #include "metrics/record.h"
 
-/* How a migration ended. libxc turns log-dirty off whether it succeeded or not, and a helper that dies says
- * nothing, so that it is judged by what becomes of the domain. */
+/* How a migration ended. libxc turns log-dirty off whether it succeeded or not, and a helper that
+ * dies says nothing, so that it is judged by what becomes of the domain. */
 
 enum presence {
 	DOMAIN_UNKNOWN, /* the domains could not be listed */
@@ -26,11 +26,12 @@ struct sight {
 	bool missed;	  /* log-dirty operations may have been missed at the end */
 };
 
-/* Sets result and reason and returns true, or returns false: it is under way, or it is too early to say. */
+/* Sets result and reason and returns true, or returns false: it is under way, or it is too early to
+ * say. */
 bool verdict(struct migration_record *r, const struct sight *s);
 
-/* What follows from the result: the end, the downtime, the sums, whether log-dirty was left on. limit: rounds
- * that the toolstack allows, 0 unknown. */
+/* What follows from the result: the end, the downtime, the sums, whether log-dirty was left on.
+ * limit: rounds that the toolstack allows, 0 unknown. */
 void verdict_close(struct migration_record *r, const struct sight *s, int limit);
 
 #endif

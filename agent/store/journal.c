@@ -12,9 +12,11 @@
 
 #define FINISHED "migrations.jsonl"
 #define OPEN "migrations.open"
-#define MAX_KNOWN 1024		     /* ids of finished records that are remembered, the newest */
-#define MAX_NOTED 256		     /* records under way */
-#define MAX_NOTES ((size_t) 1 << 20) /* bytes of migrations.open: it is written anew beyond this */
+#define MAX_KNOWN 1024 /* ids of finished records that are remembered, the newest */
+#define MAX_NOTED 256  /* records under way */
+#define MAX_NOTES                                                                                  \
+	((size_t) 1 << 20) /* bytes of migrations.open: it is written anew beyond this             \
+			    */
 
 /* The newest note of a record that is under way. */
 struct noted {
@@ -91,7 +93,8 @@ know(struct journal *j, const char *id)
 	str_copy(j->known[j->n_known++ % MAX_KNOWN], RECORD_ID_SIZE, id);
 }
 
-/* From the newest line to the oldest. The member's quotes cannot stand in a name: there they are escaped. */
+/* From the newest line to the oldest. The member's quotes cannot stand in a name: there they are
+ * escaped. */
 static bool
 count_line(void *arg, const char *line, size_t n)
 {
@@ -254,7 +257,8 @@ read_open(struct journal *j)
 	return r < 0 ? r : repaired;
 }
 
-/* Oldest first, as the notes were read from the end. What does not parse is none of ours and is dropped. */
+/* Oldest first, as the notes were read from the end. What does not parse is none of ours and is
+ * dropped. */
 static bool
 report_open(struct journal *j, journal_open_fn *fn, void *arg)
 {
@@ -297,9 +301,10 @@ journal_open(const char *dir, gid_t gid, journal_open_fn *fn, void *arg, struct 
 		journal_close(j);
 		return r < 0 ? r : notes;
 	}
-	*ret_note = r > 0 ? "the journal's last line was torn: set aside in " FINISHED ".torn"
-	    : notes > 0	  ? "the last note of what was under way was torn: set aside in " OPEN ".torn"
-			  : NULL;
+	*ret_note = r > 0	? "the journal's last line was torn: set aside in " FINISHED ".torn"
+		    : notes > 0 ? "the last note of what was under way was torn: set aside in " OPEN
+				  ".torn"
+				: NULL;
 	if (!report_open(j, fn, arg) && !*ret_note)
 		*ret_note = "a note in " OPEN " was not to be read and is left out";
 	*ret = j;
@@ -320,8 +325,8 @@ journal_close(struct journal *j)
 	free(j);
 }
 
-/* Not synced: notes are there for an agent that is killed. When the power goes, so do the domain and
- * its migration. */
+/* Not synced: notes are there for an agent that is killed. When the power goes, so do the domain
+ * and its migration. */
 int
 journal_note(struct journal *j, const struct migration_record *r)
 {

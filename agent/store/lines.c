@@ -12,7 +12,8 @@
 
 #define BLOCK ((size_t) 64 << 10)
 
-/* The n bytes at offset at; fewer (the number is returned) when the file was cut meanwhile. -errno. */
+/* The n bytes at offset at; fewer (the number is returned) when the file was cut meanwhile. -errno.
+ */
 static ssize_t
 read_at(int fd, char *buf, size_t n, off_t at)
 {
@@ -37,7 +38,8 @@ struct window {
 	char *text;
 	size_t n, room;
 	off_t pos;
-	bool skip; /* its last line is not to be handed over: torn, or too long and in part forgotten */
+	bool skip; /* its last line is not to be handed over: torn, or too long and in part
+		      forgotten */
 };
 
 static void
@@ -136,13 +138,15 @@ lines_whole(int fd, off_t size, off_t *ret_whole)
 static int
 set_aside(int fd, off_t start, off_t end, const char *path)
 {
-	_cleanup_(closep) int to = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	_cleanup_(closep) int to =
+	    open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	char block[4096];
 
 	if (to < 0)
 		return -errno;
 	while (start < end) {
-		size_t n = (off_t) sizeof(block) < end - start ? sizeof(block) : (size_t) (end - start);
+		size_t n =
+		    (off_t) sizeof(block) < end - start ? sizeof(block) : (size_t) (end - start);
 		ssize_t got = read_at(fd, block, n, start);
 		int r = got < 0 ? (int) got : write_all(to, block, (size_t) got);
 

@@ -8,17 +8,18 @@
 
 /* A file of lines that is only ever appended to. */
 
-/* Calls fn with each whole line (without its line end) that begins and ends below size, the last one
- * first, until fn returns false. Text after the last line end and lines longer than max are passed over.
- * The file may grow meanwhile. -errno. */
+/* Calls fn with each whole line (without its line end) that begins and ends below size, the last
+ * one first, until fn returns false. Text after the last line end and lines longer than max are
+ * passed over. The file may grow meanwhile. -errno. */
 typedef bool line_fn(void *arg, const char *line, size_t n);
 int lines_backwards(int fd, off_t size, size_t max, line_fn *fn, void *arg);
 
 /* Bytes of fd up to and with its last line end. -errno. */
 int lines_whole(int fd, off_t size, off_t *ret_whole);
 
-/* If the file at path (open as fd) ends in the middle of a line, appends that piece to path.torn and cuts
- * it off. ret_size: the file's size then. 1 if it did so, 0 if there was nothing to do, -errno. */
+/* If the file at path (open as fd) ends in the middle of a line, appends that piece to path.torn
+ * and cuts it off. ret_size: the file's size then. 1 if it did so, 0 if there was nothing to do,
+ * -errno. */
 int lines_repair(int fd, const char *path, off_t *ret_size);
 
 /* Appends text, which ends with a line end, whole or not at all. sync: down to the disk. -errno. */

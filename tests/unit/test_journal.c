@@ -45,8 +45,8 @@ get(const char *name)
 static void
 clear(void)
 {
-	static const char *const names[] = {"migrations.jsonl", "migrations.jsonl.torn", "migrations.open",
-	    "migrations.open.torn", "migrations.open.new"};
+	static const char *const names[] = {"migrations.jsonl", "migrations.jsonl.torn",
+	    "migrations.open", "migrations.open.torn", "migrations.open.new"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_(freep) char *path = path_of(names[i]);
@@ -135,8 +135,11 @@ test_life(void)
 	j = start(&seen, &note);
 	ok(!note && seen.n == 0, "a new journal has nothing to tell");
 	ok(stat(jsonl, &st) == 0 && (st.st_mode & 07777) == 0640, "its file is not for others");
-	ok(journal_note(j, make("a", RESULT_RUNNING)) == 0 && journal_note(j, make("b", RESULT_RUNNING)) == 0, "what is under way is noted");
-	ok(journal_finish(j, make("a", RESULT_COMPLETED)) == 0 && journal_finish(j, make("a", RESULT_FAILED)) == 0,
+	ok(journal_note(j, make("a", RESULT_RUNNING)) == 0 &&
+		journal_note(j, make("b", RESULT_RUNNING)) == 0,
+	    "what is under way is noted");
+	ok(journal_finish(j, make("a", RESULT_COMPLETED)) == 0 &&
+		journal_finish(j, make("a", RESULT_FAILED)) == 0,
 	    "a record can be finished twice");
 	ok(strcmp(all(&seen, 0), "a ") == 0, "and is there once");
 	journal_close(j);
@@ -144,7 +147,9 @@ test_life(void)
 	ok(strcmp(seen.text, "b/0 ") == 0, "after a restart only the other is open: %s", seen.text);
 	ok(journal_finish(j, make("a", RESULT_FAILED)) == 0 && strcmp(all(&seen, 0), "a ") == 0,
 	    "the finished one is remembered");
-	ok(journal_finish(j, make("b", RESULT_LOST)) == 0 && journal_finish(j, make("c", RESULT_COMPLETED)) == 0, "more are finished");
+	ok(journal_finish(j, make("b", RESULT_LOST)) == 0 &&
+		journal_finish(j, make("c", RESULT_COMPLETED)) == 0,
+	    "more are finished");
 	journal_counts(j, &ended, &failed);
 	ok(ended == 3 && failed == 1, "those that ended and those that failed are counted");
 	ok(strcmp(all(&seen, 0), "c b a ") == 0, "readers get the newest first");
@@ -152,7 +157,8 @@ test_life(void)
 	journal_close(j);
 	j = start(&seen, &note);
 	journal_counts(j, &ended, &failed);
-	ok(ended == 3 && failed == 1 && seen.n == 0, "a restart counts the same, whatever the guests' names say");
+	ok(ended == 3 && failed == 1 && seen.n == 0,
+	    "a restart counts the same, whatever the guests' names say");
 	journal_close(j);
 	journal_close(NULL);
 }
@@ -182,33 +188,41 @@ test_killed(void)
 	journal_close(j);
 	put("migrations.open", open, strlen(open), false);
 	j = start(&seen, &note);
-	ok(seen.n == 0, "killed after the record was finished and before it was forgotten: it is not open");
+	ok(seen.n == 0,
+	    "killed after the record was finished and before it was forgotten: it is not open");
 	journal_close(j);
 
 	clear();
 	put("migrations.open", open, strlen(open) - 9, false);
 	j = start(&seen, &note);
-	ok(strcmp(seen.text, "a/0 ") == 0 && note && strstr(note, "migrations.open"), "a torn note gives way to the one before: %s", note);
+	ok(strcmp(seen.text, "a/0 ") == 0 && note && strstr(note, "migrations.open"),
+	    "a torn note gives way to the one before: %s", note);
 	journal_close(j);
 	torn = get("migrations.open.torn");
 	ok(strncmp(torn, "{\"id\":\"a\"", 9) == 0, "and is set aside");
 	free(torn);
 
 	clear();
-	put("migrations.jsonl", "{\"id\":\"x\",\"rounds\":[],\"result\":\"completed\"}\n{\"id\":\"y\",\"rou", 58, false);
+	put("migrations.jsonl",
+	    "{\"id\":\"x\",\"rounds\":[],\"result\":\"completed\"}\n{\"id\":\"y\",\"rou", 58,
+	    false);
 	ok(strcmp(all(&seen, 0), "x ") == 0, "a reader passes over a torn line");
 	j = start(&seen, &note);
 	ok(note && strstr(note, "migrations.jsonl.torn"), "a torn line is said: %s", note);
 	torn = get("migrations.jsonl.torn");
 	ok(strcmp(torn, "{\"id\":\"y\",\"rou\n") == 0, "and set aside");
 	free(torn);
-	ok(journal_finish(j, make("y", RESULT_COMPLETED)) == 0 && strcmp(all(&seen, 0), "y x ") == 0, "what is written next stands on a line of its own");
+	ok(journal_finish(j, make("y", RESULT_COMPLETED)) == 0 &&
+		strcmp(all(&seen, 0), "y x ") == 0,
+	    "what is written next stands on a line of its own");
 	journal_close(j);
 
 	clear();
 	put("migrations.jsonl", "no line at all", 14, false);
 	j = start(&seen, &note);
-	ok(note && journal_finish(j, make("y", RESULT_COMPLETED)) == 0 && strcmp(all(&seen, 0), "y ") == 0, "a journal without any line end is set aside too");
+	ok(note && journal_finish(j, make("y", RESULT_COMPLETED)) == 0 &&
+		strcmp(all(&seen, 0), "y ") == 0,
+	    "a journal without any line end is set aside too");
 	journal_close(j);
 	free(open);
 }
@@ -216,7 +230,8 @@ test_killed(void)
 static void
 test_limits(void)
 {
-	static const char foreign[] = "{\"id\":\"m\",\"rounds\":7}\n\n[]\n{\"id\":\"0123456789012345678901234567890123456789x\"}\n";
+	static const char foreign[] = "{\"id\":\"m\",\"rounds\":7}\n\n[]\n{\"id\":"
+				      "\"0123456789012345678901234567890123456789x\"}\n";
 	_cleanup_(freep) char *huge = xmalloc(MAX_RECORD_JSON + 9);
 	_cleanup_(freep) char *path = path_of("migrations.open");
 	struct migration_record *r;
@@ -233,14 +248,16 @@ test_limits(void)
 	put("migrations.jsonl", "{\"id\":\"p\",\"rounds\":[]}\n", 23, true);
 	put("migrations.jsonl", huge, MAX_RECORD_JSON + 9, true);
 	put("migrations.jsonl", "\n{\"id\":\"q\",\"rounds\":[]}\n", 24, true);
-	ok(strcmp(all(&seen, 0), "q bad0 p ") == 0, "a line without end is passed over: %s", seen.text);
+	ok(strcmp(all(&seen, 0), "q bad0 p ") == 0, "a line without end is passed over: %s",
+	    seen.text);
 	put("migrations.jsonl", huge, MAX_RECORD_JSON + 8, false);
 	ok(strcmp(all(&seen, 0), "") == 0, "also when there is no other");
 
 	clear();
 	put("migrations.open", foreign, sizeof(foreign) - 1, false);
 	j = start(&seen, &note);
-	ok(seen.n == 0 && note && strstr(note, "not to be read"), "notes that are none of ours are left out: %s", note);
+	ok(seen.n == 0 && note && strstr(note, "not to be read"),
+	    "notes that are none of ours are left out: %s", note);
 	r = make("long", RESULT_RUNNING);
 	for (int i = 0; i < 500; i++)
 		record_add_round(r);
@@ -262,7 +279,8 @@ test_limits(void)
 	for (int i = 0; i < 1500; i++) {
 		char line[64];
 
-		(void) snprintf(line, sizeof(line), "{\"id\":\"n%d\",\"rounds\":[],\"result\":\"lost\"}\n", i);
+		(void) snprintf(
+		    line, sizeof(line), "{\"id\":\"n%d\",\"rounds\":[],\"result\":\"lost\"}\n", i);
 		put("migrations.jsonl", line, strlen(line), true);
 	}
 	j = start(&seen, &note);
@@ -273,7 +291,8 @@ test_limits(void)
 	journal_counts(j, &ended, &failed);
 	ok(ended == 1502, "the newest of many is still known after a restart");
 	(void) all(&seen, 3);
-	ok(strcmp(seen.text, "n1499 n1498 n1497 ") == 0, "the newest of many come first: %s", seen.text);
+	ok(strcmp(seen.text, "n1499 n1498 n1497 ") == 0, "the newest of many come first: %s",
+	    seen.text);
 	journal_close(j);
 }
 
@@ -311,13 +330,16 @@ test_full(void)
 	r = journal_finish(j, make("b", RESULT_COMPLETED));
 	set_limit("", RLIM_INFINITY);
 	after = get("migrations.jsonl");
-	ok(r == -EFBIG && strcmp(before, after) == 0, "a line that does not fit is said and not begun");
+	ok(r == -EFBIG && strcmp(before, after) == 0,
+	    "a line that does not fit is said and not begun");
 	free(before);
 	free(after);
 	journal_close(j);
 	j = start(&seen, &note);
 	ok(!note && strcmp(seen.text, "b/0 ") == 0, "its record stays open");
-	ok(journal_finish(j, make("b", RESULT_COMPLETED)) == 0 && strcmp(all(&seen, 0), "b c a ") == 0, "and is finished when there is room again");
+	ok(journal_finish(j, make("b", RESULT_COMPLETED)) == 0 &&
+		strcmp(all(&seen, 0), "b c a ") == 0,
+	    "and is finished when there is room again");
 	set_limit("migrations.open", 10);
 	r = journal_note(j, make("d", RESULT_RUNNING));
 	set_limit("", RLIM_INFINITY);
@@ -340,18 +362,22 @@ test_no_room(void)
 
 	clear();
 	(void) mkdir(jsonl, 0700);
-	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) < 0 && !j, "a directory in the journal's place is refused");
+	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) < 0 && !j,
+	    "a directory in the journal's place is refused");
 	ok(journal_read(dir, on_line, &seen) == -EINVAL, "readers refuse it too");
 	(void) rmdir(jsonl);
 	(void) mkfifo(jsonl, 0600);
-	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) == -EINVAL && !j, "a FIFO is refused without waiting");
+	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) == -EINVAL && !j,
+	    "a FIFO is refused without waiting");
 	clear();
 	(void) symlink("/dev/null", jsonl);
-	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) == -ELOOP, "a link is not followed");
+	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) == -ELOOP,
+	    "a link is not followed");
 	clear();
 	was = xstrdup(dir);
 	(void) snprintf(dir, sizeof(dir), "%.40s/none", was);
-	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) == -ENOENT, "a directory that is missing is said");
+	ok(journal_open(dir, getgid(), on_open, &seen, &j, &note) == -ENOENT,
+	    "a directory that is missing is said");
 	ok(strcmp(all(&seen, 0), "") == 0, "readers find nothing there");
 	str_copy(dir, sizeof(dir), was);
 	free(was);
@@ -390,12 +416,16 @@ test_lines(void)
 		size += (off_t) n + 1;
 		(void) lines_append(fd, line, n + 1, false);
 	}
-	ok(lines_backwards(fd, size, 100000, count, &sum) == 0 && sum == (size_t) size, "all lines are handed over whole");
+	ok(lines_backwards(fd, size, 100000, count, &sum) == 0 && sum == (size_t) size,
+	    "all lines are handed over whole");
 	sum = 0;
-	ok(lines_backwards(fd, size - 1, 1000, count, &sum) == 0 && sum > 1000 && sum < 60 * 256, "only those that are not too long, and not the last without its end");
-	ok(lines_backwards(fd, size * 2, 1000, count, &sum) == 0, "a file that was cut meanwhile is no error");
+	ok(lines_backwards(fd, size - 1, 1000, count, &sum) == 0 && sum > 1000 && sum < 60 * 256,
+	    "only those that are not too long, and not the last without its end");
+	ok(lines_backwards(fd, size * 2, 1000, count, &sum) == 0,
+	    "a file that was cut meanwhile is no error");
 	ok(lines_backwards(-1, 10, 1000, count, &sum) == -EBADF, "one that cannot be read is");
-	ok(lines_repair(-1, path, &size) == -EBADF && lines_append(-1, "\n", 1, true) == -EBADF, "nor can it be written");
+	ok(lines_repair(-1, path, &size) == -EBADF && lines_append(-1, "\n", 1, true) == -EBADF,
+	    "nor can it be written");
 }
 
 int

@@ -21,7 +21,7 @@ random_below(unsigned n)
 	state ^= state << 13;
 	state ^= state >> 7;
 	state ^= state << 17;
-	return (unsigned)(state >> 11) % n;
+	return (unsigned) (state >> 11) % n;
 }
 
 struct ledger {
@@ -35,7 +35,7 @@ static void
 wrong(struct ledger *l, const struct migration_record *r, const char *why)
 {
 	if (l->wrong++ == 0)
-		(void)snprintf(l->why, sizeof(l->why), "%s: %s", r->id, why);
+		(void) snprintf(l->why, sizeof(l->why), "%s: %s", r->id, why);
 }
 
 static size_t
@@ -53,7 +53,7 @@ check_rounds(struct ledger *l, const struct migration_record *r)
 {
 	int32_t n = -1;
 
-	if (r->rounds_begun < (int64_t)r->n_rounds)
+	if (r->rounds_begun < (int64_t) r->n_rounds)
 		wrong(l, r, "fewer rounds were begun than there are");
 	for (size_t i = 0; i < r->n_rounds; i++) {
 		const struct round *round = &r->round[i];
@@ -82,7 +82,7 @@ check_text(struct ledger *l, const struct migration_record *r)
 
 	record_gen_open(g, r);
 	if (yajl_gen_get_buf(g, &json, &n) != yajl_gen_status_ok ||
-	    record_parse((const char *)json, n, &back) < 0)
+	    record_parse((const char *) json, n, &back) < 0)
 		wrong(l, r, "its text is not to be read");
 	else
 		record_done(&back);
@@ -125,22 +125,22 @@ random_event(double at)
 	static const char *const comms[] = {
 	    "libxl-save-help", "xenguest", "", "mytool", "xenscoped"};
 	static const uint64_t totals[] = {0, 1, 1000, UINT64_MAX, INT64_MAX};
-	struct event e = {.kind = (enum event_kind)random_below(6),
-	    .source = (enum event_source)random_below(SOURCE_COUNT),
+	struct event e = {.kind = (enum event_kind) random_below(6),
+	    .source = (enum event_source) random_below(SOURCE_COUNT),
 	    .at = at - random_below(3000) / 1000.0,
 	    .seconds = random_below(4) ? random_below(1000) / 1e4 : NAN,
-	    .pid = (pid_t)(100 + random_below(80)),
+	    .pid = (pid_t) (100 + random_below(80)),
 	    .domid = random_below(80),
 	    .op = ops[random_below(ARRAY_SIZE(ops))],
 	    .mode = random_below(4) == 0,
 	    .result = random_below(10) ? 0 : -1,
 	    .pages = totals[random_below(5)],
 	    .dirty = random_below(3) ? random_below(100) : UINT32_MAX,
-	    .number = random_below(20) ? random_below(9) : (uint32_t)state,
+	    .number = random_below(20) ? random_below(9) : (uint32_t) state,
 	    .total = totals[random_below(5)],
-	    .stage = (enum stage)random_below(5),
-	    .role = (enum helper_role)random_below(4),
-	    .toolstack = (enum toolstack)random_below(4),
+	    .stage = (enum stage) random_below(5),
+	    .role = (enum helper_role) random_below(4),
+	    .toolstack = (enum toolstack) random_below(4),
 	    .started = random_below(3)};
 
 	if (random_below(1000) == 0)
@@ -148,7 +148,7 @@ random_event(double at)
 	if (random_below(1000) == 0)
 		e.seconds = random_below(2) ? -1 : INFINITY;
 	if (random_below(1000) == 0)
-		e.source = (enum event_source)99;
+		e.source = (enum event_source) 99;
 	str_copy(e.comm, sizeof(e.comm), comms[random_below(5)]);
 	return e;
 }
@@ -161,7 +161,7 @@ random_tick(struct migrations *m, struct ledger *l, const struct tick *now)
 	struct sample *s = sample_new(now);
 	size_t running = 0;
 
-	s->features.pml.state = (enum pml_state)random_below(4);
+	s->features.pml.state = (enum pml_state) random_below(4);
 	str_copy(s->host.boot_id, sizeof(s->host.boot_id), random_below(200) ? "boot" : "another");
 	for (uint32_t domid = 0; random_below(20) && domid < 80; domid++) {
 		struct sample_domain *d = random_below(8) ? sample_add_domain(s) : NULL;
@@ -169,18 +169,18 @@ random_tick(struct migrations *m, struct ledger *l, const struct tick *now)
 		if (!d)
 			continue;
 		d->domid = domid;
-		(void)snprintf(d->uuid, sizeof(d->uuid), "%032x",
+		(void) snprintf(d->uuid, sizeof(d->uuid), "%032x",
 		    random_below(20) ? domid / 2 : random_below(40));
 		str_copy(d->name, sizeof(d->name), "x");
 		str_copy(d->state, sizeof(d->state), states[random_below(6)]);
 		d->value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)] = random_below(3) ? 1e9 : NAN;
 	}
 	migrations_tick(m, s);
-	running = (size_t)s->host.value[METRIC_AT(M_HOST_RUNNING, HOST)];
+	running = (size_t) s->host.value[METRIC_AT(M_HOST_RUNNING, HOST)];
 	if (running != l->n ||
-	    s->host.value[METRIC_AT(M_HOST_MIGRATIONS, HOST)] != (double)l->ended) {
+	    s->host.value[METRIC_AT(M_HOST_MIGRATIONS, HOST)] != (double) l->ended) {
 		l->wrong++;
-		(void)snprintf(l->why, sizeof(l->why), "%zu run, %zu are open", running, l->n);
+		(void) snprintf(l->why, sizeof(l->why), "%zu run, %zu are open", running, l->n);
 	}
 	for (size_t i = 0; i < s->n_migrations; i++)
 		for (size_t k = 0; k < i; k++)
@@ -219,10 +219,10 @@ main(void)
 			l.wrong++;
 	}
 	ok(l.wrong == 0, "%d random events leave each record whole (%lu wrong) %s", EVENTS,
-	    (unsigned long)l.wrong, l.why);
+	    (unsigned long) l.wrong, l.why);
 	ok(l.begun > 1000 && l.ended + l.n == l.begun && l.texts > 100,
-	    "%lu records began and %lu ended, each once", (unsigned long)l.begun,
-	    (unsigned long)l.ended);
+	    "%lu records began and %lu ended, each once", (unsigned long) l.begun,
+	    (unsigned long) l.ended);
 	migrations_free(m);
 	return done_testing();
 }

@@ -84,20 +84,29 @@ test_round_trip(void)
 	ok(record_parse(text, strlen(text), &back) == 0, "what was written is read");
 	again = text_of(&back, true);
 	ok(strcmp(text, again) == 0, "and it is the same record");
-	ok(back.pid == 4242 && back.process_started == 123456789012ULL && back.evidence.off == r.evidence.off &&
-	    isnan(back.evidence.last) && back.evidence.told && !back.evidence.complete,
+	ok(back.pid == 4242 && back.process_started == 123456789012ULL &&
+		back.evidence.off == r.evidence.off && isnan(back.evidence.last) &&
+		back.evidence.told && !back.evidence.complete,
 	    "with what finds it again after a restart");
 	ok(back.n_rounds == 3 && back.rounds_begun == 3 && back.round[0].pages_dirtied == 4264 &&
-	    back.round[0].pages_sent == UNSEEN && isnan(back.round[1].started) && !back.round[1].seen &&
-	    back.round[2].n == UNSEEN, "with its rounds, seen, unseen and without a number");
-	ok(back.final.begun && back.final.pages == 489 && isnan(back.final.seconds), "with its final pass");
-	ok(strcmp(back.name, r.name) == 0 && back.started == r.started, "names and times are exact");
+		back.round[0].pages_sent == UNSEEN && isnan(back.round[1].started) &&
+		!back.round[1].seen && back.round[2].n == UNSEEN,
+	    "with its rounds, seen, unseen and without a number");
+	ok(back.final.begun && back.final.pages == 489 && isnan(back.final.seconds),
+	    "with its final pass");
+	ok(strcmp(back.name, r.name) == 0 && back.started == r.started,
+	    "names and times are exact");
 	shown = text_of(&r, false);
-	ok(!strstr(shown, "evidence") && !strstr(shown, "4242,"), "what is not to be shown is not written");
-	ok(strstr(shown, "\"started\":1793873472.0312345,") && strstr(shown, "\"downtime_seconds\":0.1,"),
+	ok(!strstr(shown, "evidence") && !strstr(shown, "4242,"),
+	    "what is not to be shown is not written");
+	ok(strstr(shown, "\"started\":1793873472.0312345,") &&
+		strstr(shown, "\"downtime_seconds\":0.1,"),
 	    "numbers are as short as they can be");
-	ok(strstr(shown, "\"direction\":\"local\",\"toolstack\":\"xapi\",\"tracking_mode\":\"ept_wp\",\"mode_source\":"
-	    "\"inferred\"") && strstr(shown, "\"source\":\"replay\""), "words are those of the design");
+	ok(strstr(shown, "\"direction\":\"local\",\"toolstack\":\"xapi\",\"tracking_mode\":\"ept_"
+			 "wp\",\"mode_source\":"
+			 "\"inferred\"") &&
+		strstr(shown, "\"source\":\"replay\""),
+	    "words are those of the design");
 	ok(strstr(shown, "\"pages_sent\":null,\"frames_sent\":1044480,\"pages_dirtied\":4264"),
 	    "what nobody saw is null, never 0");
 }
@@ -112,10 +121,12 @@ test_fresh(void)
 	str_copy(r.id, sizeof(r.id), "x");
 	text = text_of(&r, false);
 	ok(strstr(text, "\"rounds\":[],\"final\":null") && strstr(text, "\"mode_source\":null") &&
-	    strstr(text, "\"downtime_source\":null") && strstr(text, "\"started\":null"),
+		strstr(text, "\"downtime_source\":null") && strstr(text, "\"started\":null"),
 	    "a fresh record has no rounds, no final pass and no times: %s", text);
-	ok(record_parse(text, strlen(text), &back) == 0 && !back.final.begun && isnan(back.started) &&
-	    back.memory_pages == UNSEEN && back.mode_source == MODE_SOURCE_NONE, "and is read as such");
+	ok(record_parse(text, strlen(text), &back) == 0 && !back.final.begun &&
+		isnan(back.started) && back.memory_pages == UNSEEN &&
+		back.mode_source == MODE_SOURCE_NONE,
+	    "and is read as such");
 }
 
 static void
@@ -130,10 +141,12 @@ test_copy(void)
 	record_done(&a);
 	for (int i = 0; i < 6; i++)
 		record_add_round(&b)->pages_sent = i;
-	ok(b.n_rounds == 9 && b.round[8].n == 8 && b.round[8].pages_sent == 5, "a copy has rounds of its own and can grow");
+	ok(b.n_rounds == 9 && b.round[8].n == 8 && b.round[8].pages_sent == 5,
+	    "a copy has rounds of its own and can grow");
 	for (int i = 0; i < MAX_ROUNDS; i++)
 		record_add_round(&b);
-	ok(b.n_rounds == MAX_ROUNDS && b.rounds_begun == MAX_ROUNDS + 9, "rounds beyond the limit are counted, not kept");
+	ok(b.n_rounds == MAX_ROUNDS && b.rounds_begun == MAX_ROUNDS + 9,
+	    "rounds beyond the limit are counted, not kept");
 	record_done(&b);
 }
 
@@ -153,7 +166,8 @@ test_bad(void)
 	    {"{\"id\":\"\",\"rounds\":[]}", "an empty id"},
 	    {"{\"id\":\"a\"}", "no rounds"},
 	    {"{\"id\":7,\"rounds\":[]}", "an id that is a number"},
-	    {"{\"id\":\"0123456789012345678901234567890123456789\",\"rounds\":[]}", "an id that is too long"},
+	    {"{\"id\":\"0123456789012345678901234567890123456789\",\"rounds\":[]}",
+		"an id that is too long"},
 	    {HEAD ",\"result\":\"won\"}", "a word that is none"},
 	    {HEAD ",\"result\":null}", "null for a word that is always known"},
 	    {HEAD ",\"mode_source\":3}", "a number for a word"},
@@ -171,7 +185,8 @@ test_bad(void)
 	    {HEAD ",\"evidence\":{\"pid\":null}}", "evidence without a pid"},
 	    {"{\"id\":\"a\",\"rounds_begun\":0,\"rounds\":[{}]}", "more rounds than were begun"},
 	    {"{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[7]}", "a round that is a number"},
-	    {"{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[{\"seen\":0}]}", "a round with a bad member"},
+	    {"{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[{\"seen\":0}]}",
+		"a round with a bad member"},
 	    {"{\"id\":\"a\",\"name\":\"\xff\",\"rounds\":[]}", "bytes that are not UTF-8"},
 	};
 	struct migration_record r;
@@ -179,21 +194,26 @@ test_bad(void)
 
 	memset(&r, 0x55, sizeof(r));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		ok(record_parse(bad[i].text, strlen(bad[i].text), &r) == -EBADMSG && r.domid == 0x55555555,
+		ok(record_parse(bad[i].text, strlen(bad[i].text), &r) == -EBADMSG &&
+			r.domid == 0x55555555,
 		    "%s is refused and nothing is written", bad[i].why);
 	huge = xcalloc(1, MAX_RECORD_JSON + 1);
 	memset(huge, ' ', MAX_RECORD_JSON + 1);
-	ok(record_parse(huge, MAX_RECORD_JSON + 1, &r) == -EFBIG, "a text without end is refused unread");
+	ok(record_parse(huge, MAX_RECORD_JSON + 1, &r) == -EFBIG,
+	    "a text without end is refused unread");
 	free(huge);
-	ok(record_parse(HEAD ",\"later\":{\"a\":[1]}}", sizeof(HEAD ",\"later\":{\"a\":[1]}}") - 1, &r) == 0,
+	ok(record_parse(
+	       HEAD ",\"later\":{\"a\":[1]}}", sizeof(HEAD ",\"later\":{\"a\":[1]}}") - 1, &r) == 0,
 	    "a member of a later version is passed over");
 	record_done(&r);
 	ok(record_parse("{\"id\":\"a\",\"name\":\"x\\u001by\",\"rounds\":[]}", 40, &r) == 0 &&
-	    strcmp(r.name, "x?y") == 0, "control characters do not come back");
+		strcmp(r.name, "x?y") == 0,
+	    "control characters do not come back");
 	record_done(&r);
 }
 
-/* Every text that differs from a good one in one byte is read or refused, and what is read can be written. */
+/* Every text that differs from a good one in one byte is read or refused, and what is read can be
+ * written. */
 static void
 test_damaged(void)
 {

@@ -25,7 +25,8 @@ struct world {
 };
 
 static void
-on_record(void *arg, enum record_change change, const struct migration_record *r, const struct round *round)
+on_record(void *arg, enum record_change change, const struct migration_record *r,
+    const struct round *round)
 {
 	struct world *w = arg;
 
@@ -61,8 +62,7 @@ world_done(struct world *w)
 	sample_free(w->s);
 }
 
-static void __attribute__((unused))
-send(struct world *w, struct event e)
+static void __attribute__((unused)) send(struct world *w, struct event e)
 {
 	w->now.mono = MAX(w->now.mono, e.at);
 	w->now.real = w->now.mono + EPOCH;
@@ -127,7 +127,8 @@ new_sample(struct world *w, double at, const struct guest *guest, size_t n)
 
 	w->now = (struct tick){.mono = at, .real = at + EPOCH};
 	s = sample_new(&w->now);
-	str_copy(s->host.cpu_model, sizeof(s->host.cpu_model), "Intel(R) Core(TM) i7-7800X CPU @ 3.50GHz");
+	str_copy(s->host.cpu_model, sizeof(s->host.cpu_model),
+	    "Intel(R) Core(TM) i7-7800X CPU @ 3.50GHz");
 	str_copy(s->host.xen_version, sizeof(s->host.xen_version), "4.17.7");
 	str_copy(s->host.boot_id, sizeof(s->host.boot_id), "boot");
 	s->features.pml.state = PML_IN_USE;
@@ -141,7 +142,8 @@ new_sample(struct world *w, double at, const struct guest *guest, size_t n)
 		(void) snprintf(d->name, sizeof(d->name), "guest %c", guest[i].uuid[0]);
 		str_copy(d->state, sizeof(d->state), guest[i].state);
 		d->value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)] = 128 << 20;
-		d->value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] = strcmp(guest[i].state, "shutdown") == 0;
+		d->value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] =
+		    strcmp(guest[i].state, "shutdown") == 0;
 	}
 	return s;
 }
@@ -157,15 +159,27 @@ tick_with(struct world *w, double at, const struct guest *guest, size_t n)
 	w->s = s;
 }
 
-#define DOM0 {0, "00000000-0000-0000-0000-000000000000", "running"}
+#define DOM0                                                                                       \
+	{                                                                                          \
+		0, "00000000-0000-0000-0000-000000000000", "running"                               \
+	}
 #define tick(w, at, ...)                                                                           \
 	do {                                                                                       \
 		const struct guest guests_[] = {DOM0, __VA_ARGS__};                                \
 		tick_with(w, at, guests_, ARRAY_SIZE(guests_));                                    \
 	} while (0)
-#define A1 {1, UUID_A, "blocked"}
-#define A1_SUSPENDED {1, UUID_A, "shutdown"}
-#define A2 {2, UUID_A, "running"}
+#define A1                                                                                         \
+	{                                                                                          \
+		1, UUID_A, "blocked"                                                               \
+	}
+#define A1_SUSPENDED                                                                               \
+	{                                                                                          \
+		1, UUID_A, "shutdown"                                                              \
+	}
+#define A2                                                                                         \
+	{                                                                                          \
+		2, UUID_A, "running"                                                               \
+	}
 
 /* One migration in the lab, Xen 4.17 under Bochs with PML; times and counts as recorded. */
 static const struct {
@@ -181,10 +195,10 @@ static const struct {
     {52.414167, 102, SHADOW_OP_OFF, 0, 0},
 };
 
-static struct event __attribute__((unused))
-lab_bpf(size_t i)
+static struct event __attribute__((unused)) lab_bpf(size_t i)
 {
-	return bpf(lab_pml[i].at, lab_pml[i].us, 1, lab_pml[i].op, lab_pml[i].mode, lab_pml[i].dirty);
+	return bpf(
+	    lab_pml[i].at, lab_pml[i].us, 1, lab_pml[i].op, lab_pml[i].mode, lab_pml[i].dirty);
 }
 
 /* The same migration as uprobes told it. */
@@ -220,14 +234,15 @@ static const struct {
     {52.414179, 149, EVENT_SHADOW_OP, SHADOW_OP_OFF, 0, 0, 0},
 };
 
-static struct event __attribute__((unused))
-lab_word(size_t i)
+static struct event __attribute__((unused)) lab_word(size_t i)
 {
 	struct event e;
 
 	if (lab_words[i].kind != EVENT_SHADOW_OP)
-		return word(lab_words[i].at, lab_words[i].kind, lab_words[i].stage, lab_words[i].op, lab_words[i].dirty);
-	e = bpf(lab_words[i].at, lab_words[i].us, 1, lab_words[i].op, lab_words[i].mode, lab_words[i].dirty);
+		return word(lab_words[i].at, lab_words[i].kind, lab_words[i].stage, lab_words[i].op,
+		    lab_words[i].dirty);
+	e = bpf(lab_words[i].at, lab_words[i].us, 1, lab_words[i].op, lab_words[i].mode,
+	    lab_words[i].dirty);
 	e.source = SOURCE_UPROBE;
 	e.result = e.op == SHADOW_OP_CLEAN ? FRAMES : 0;
 	return e;
