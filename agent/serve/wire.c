@@ -77,7 +77,10 @@ check_domain(const struct sample_domain *d)
 static int
 check_record(const struct migration_record *r)
 {
-	return ENDS(r->id) && ENDS(r->uuid) && ENDS(r->name) &&
+	const struct evidence *e = &r->evidence;
+
+	return IS_BOOL(e->suspended) && IS_BOOL(e->complete) && IS_BOOL(e->told) &&
+	       IS_BOOL(e->away) && ENDS(r->id) && ENDS(r->uuid) && ENDS(r->name) &&
 	       UP_TO(r->direction, DIRECTION_SAVE) && UP_TO(r->toolstack, TOOLSTACK_LIBVIRT) &&
 	       UP_TO(r->tracking_mode, TRACKING_SHADOW) &&
 	       UP_TO(r->mode_source, MODE_SOURCE_TRACE) && UP_TO(r->result, RESULT_LOST) &&

@@ -83,15 +83,32 @@ on_quiet(void *arg, uint32_t events, const struct tick *now)
 	loop_stop(loop, 0);
 }
 
+/* True when the server's answers are of a sample of so many domains. */
+static int
+has_domains(unsigned domains)
+{
+	char *want = xasprintf("\"xenscope_host_domains\":%u,", domains), *body = NULL;
+	unsigned status = 0;
+	size_t n;
+	int has = client_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && strstr(body, want);
+
+	free(body);
+	free(want);
+	return has;
+}
+
+/* Until it has arrived. */
 static void
 send_sample(unsigned domains)
 {
 	struct sample *s = made_up_sample(domains);
-	int timer = loop_every(loop, 0.1, 1, on_quiet, NULL);
+	int timer = loop_every(loop, 0.01, 0.01, on_quiet, NULL);
 
+	s->host.value[METRIC_AT(M_HOST_DOMAINS, HOST)] = domains;
 	link_send_sample(writer, s);
 	sample_free(s);
-	(void) loop_run(loop);
+	for (int i = 0; i < 500 && !has_domains(domains); i++)
+		(void) loop_run(loop);
 	loop_cancel(loop, timer);
 }
 
@@ -111,7 +128,7 @@ raw(const char *text, size_t n)
 	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0)
 		return answer;
 	(void) !send(fd, text, n, MSG_NOSIGNAL);
-	while (got < sizeof(answer) - 1 && poll(&p, 1, 300) > 0) {
+	while (got < sizeof(answer) - 1 && poll(&p, 1, 3000) > 0) {
 		ssize_t r = recv(fd, answer + got, sizeof(answer) - 1 - got, 0);
 
 		if (r <= 0)

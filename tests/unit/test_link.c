@@ -73,32 +73,37 @@ teardown(void)
 	forget();
 }
 
+static int quiet; /* ticks in a row without anything to read */
+
 static void
 on_readable(void *arg, uint32_t events, const struct tick *now)
 {
 	(void) arg;
 	(void) events;
 	(void) now;
+	quiet = 0;
 	seen.status = link_read(reader);
 	if (seen.status < 0)
 		loop_stop(loop, 0);
 }
 
 static void
-on_quiet(void *arg, uint32_t events, const struct tick *now)
+on_tick(void *arg, uint32_t events, const struct tick *now)
 {
 	(void) arg;
 	(void) events;
 	(void) now;
-	loop_stop(loop, 0);
+	if (++quiet == 3)
+		loop_stop(loop, 0);
 }
 
-/* Both ends in one loop, for a moment. */
+/* Both ends in one loop, until nothing comes any more. */
 static void
 exchange(void)
 {
-	int timer = loop_every(loop, 0.02, 1, on_quiet, NULL);
+	int timer = loop_every(loop, 0.005, 0.005, on_tick, NULL);
 
+	quiet = 0;
 	(void) loop_add(loop, ends[1], EPOLLIN, on_readable, NULL);
 	(void) loop_run(loop);
 	loop_cancel(loop, timer);
@@ -218,8 +223,9 @@ test_end(void)
 	setup();
 	closep(&ends[1]);
 	{
-		int timer = loop_every(loop, 0.01, 1, on_quiet, NULL);
+		int timer = loop_every(loop, 0.005, 0.005, on_tick, NULL);
 
+		quiet = 0;
 		(void) loop_run(loop);
 		loop_cancel(loop, timer);
 	}
@@ -291,6 +297,7 @@ test_hostile_content(void)
 	REFUSED(WIRE_RECORD, r, name, 'x', "a record's text without an end is refused");
 	REFUSED(WIRE_RECORD, r, direction, 9, "a direction that there is not is refused");
 	REFUSED(WIRE_RECORD, r, final.begun, 3, "a record's bool that is neither is refused");
+	REFUSED(WIRE_RECORD, r, evidence.away, 2, "so is one of the evidence");
 	REFUSED(WIRE_RECORD, r, n_rounds, 0xff, "more rounds than there may be are refused");
 	sample_free(s);
 }
