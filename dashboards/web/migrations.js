@@ -124,6 +124,7 @@ function detailFacts(m) {
 		['Way', word(DIRECTION, m.direction) + ', by ' + word({}, m.toolstack)],
 		['Began, ended', clock(m.started) + ', ' + clock(m.ended)],
 		['Result', word({}, m.result) + (m.reason ? ': ' + m.reason : '')],
+		['Source', m.source === 'replay' ? 'replay: played from a recorded capture' : ''],
 		['Memory', is(m.memory_pages) ? bytes(m.memory_pages * PAGE_BYTES) + ', ' + pages(m.memory_pages) + ' pages' : ''],
 		['Sent in all', sentInAll(m)],
 		['Downtime', down.join(', ') || 'not seen'],
@@ -175,7 +176,7 @@ function updatePast(body, m) {
 
 	text(c[0].firstChild.firstChild, nameOf(m));
 	text(c[1], clock(m.ended));
-	text(c[2], (m.direction === 'save' ? 'save ' : '') + result);
+	text(c[2], (m.direction === 'save' ? 'save ' : '') + result + (m.source === 'replay' ? ', replay' : ''));
 	c[2].className = 'result-' + result.replace(/\W/g, '');
 	text(c[3], word(MODE, m.tracking_mode));
 	text(c[4], is(m.rounds_begun) ? String(m.rounds_begun) : NONE);
