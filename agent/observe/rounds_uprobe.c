@@ -19,11 +19,6 @@
 #define BUFFER_KB "128"		   /* a CPU: about 1000 events, should the agent be away */
 #define READ_SIZE 16384
 
-/* Up to five digits and nothing behind them: a text with a line's end in it could pretend to be a
- * line of the trace. */
-#define ROUND(digits) "text ~ \"Frames iteration " digits "\""
-#define D "[0-9]"
-
 /* A probe: at the entry ('p') or the return ('r') of a function of libxenctrl. */
 struct probe {
 	char type;
@@ -31,22 +26,25 @@ struct probe {
 	const char *filter; /* NULL: every hit */
 };
 
-#define PROGRESS                                                                                   \
-	{'p', "prefix", "xc_set_progress_prefix", "text=+0(%si):string",                           \
-	    ROUND(D) " || " ROUND(D D) " || " ROUND(D D D) " || " ROUND(D D D D) " || " ROUND(     \
-		D D D D D)},                                                                       \
-	    {'p', "single", "xc_report_progress_single", "text=+0(%si):string",                    \
-		"text == \"Start of stream\" || text == \"Domain now suspended\" || "              \
-		"text == \"End of stream\" || text == \"Complete\""},                              \
-	{                                                                                          \
-		'p', "step", "xc_report_progress_step", "done=%si:u64 total=%dx:u64",              \
-		    "!(done & 16383)" /* libxc steps by 1024 pages; this is one in 64 MiB */       \
-	}
+/* Up to five digits and nothing behind them: a text with a line's end in it could pretend to be a
+ * line of the trace. */
+#define ROUND(digits) "text ~ \"Frames iteration " digits "\""
+#define D "[0-9]"
+
+static const struct probe progress[] = {
+    {'p', "prefix", "xc_set_progress_prefix", "text=+0(%si):string",
+	ROUND(D) " || " ROUND(D D) " || " ROUND(D D D) " || " ROUND(D D D D) " || " ROUND(
+	    D D D D D)},
+    {'p', "single", "xc_report_progress_single", "text=+0(%si):string",
+	"text == \"Start of stream\" || text == \"Domain now suspended\" || "
+	"text == \"End of stream\" || text == \"Complete\""},
+    /* libxc tells each 1024 pages; this lets one in 64 MiB through */
+    {'p', "step", "xc_report_progress_step", "done=%si:u64 total=%dx:u64", "!(done & 16383)"},
+};
 
 /* From 4.16 on: stats is the seventh argument, on the stack; when the function has returned, the
  * stack pointer is at it. */
-static const struct probe probes[] = {
-    PROGRESS,
+static const struct probe operations[] = {
     {'p', "logdirty", "xc_logdirty_control", "dom=%si:u32 sop=%dx:u32 pages=%r8:u64 mode=%r9:u32",
 	"sop == 11"},
     {'r', "logdirty_ret", "xc_logdirty_control", "ret=$retval:s64 dirty=+4(+0(%sp)):u32", NULL},
@@ -57,8 +55,7 @@ static const struct probe probes[] = {
 
 /* Up to 4.15 one function does it all, with mode and stats as seventh and eighth argument. By the
  * ABI and the source; not run. */
-static const struct probe probes_4_15[] = {
-    PROGRESS,
+static const struct probe operations_4_15[] = {
     {'p', "logdirty", "xc_shadow_control", "dom=%si:u32 sop=%dx:u32 pages=%r8:u64 mode=+8(%sp):u32",
 	"sop == 0 || sop == 2 || sop == 11 || sop == 32"},
     {'r', "logdirty_ret", "xc_shadow_control", "ret=$retval:s64 dirty=+4(+8(%sp)):u32", NULL},
@@ -251,20 +248,33 @@ tracing_find(const char *root, char **ret)
 	return -ENOENT;
 }
 
+/* The library that is probed. */
+struct library {
+	char *path, *image;
+	size_t n;
+};
+
+static void
+library_done(struct library *l)
+{
+	free(l->path);
+	free(l->image);
+}
+
 static int
-probe_define(const struct rounds_uprobe *o, const struct probe *p, const char *library,
-    const char *image, size_t n, const char **ret_why)
+probe_define(const struct rounds_uprobe *o, const struct probe *p, const struct library *l,
+    const char **ret_why)
 {
 	_cleanup_(freep) char *command = NULL, *directory = NULL;
 	uint64_t offset;
-	int r = elf_symbol_offset(image, n, p->function, &offset);
+	int r = elf_symbol_offset(l->image, l->n, p->function, &offset);
 
 	if (r < 0) {
 		*ret_why = "libxenctrl has not the functions that tell of a migration: is it Xen "
 			   "4.13 or later for x86-64?";
 		return r;
 	}
-	command = xasprintf("%c:" GROUP "/%s %s:0x%llx %s\n", p->type, p->name, library,
+	command = xasprintf("%c:" GROUP "/%s %s:0x%llx %s\n", p->type, p->name, l->path,
 	    (unsigned long long) offset, p->fields);
 	r = define(o, command);
 	if (r < 0) {
@@ -284,24 +294,26 @@ probe_define(const struct rounds_uprobe *o, const struct probe *p, const char *l
 static int
 probes_define(const struct rounds_uprobe *o, const char *root, const char **ret_why)
 {
-	_cleanup_(freep) char *library = NULL, *image = NULL;
-	const struct probe *p = probes;
-	size_t size, n = ARRAY_SIZE(probes);
+	_cleanup_(library_done) struct library l = {.path = NULL};
+	const struct probe *p = operations;
+	size_t n = ARRAY_SIZE(operations);
 	uint64_t offset;
-	int r = uprobe_library_find(root, &library);
+	int r = uprobe_library_find(root, &l.path);
 
 	if (r == 0)
-		r = file_read(library, MAX_LIBRARY, &image, &size);
+		r = file_read(l.path, MAX_LIBRARY, &l.image, &l.n);
 	if (r < 0) {
 		*ret_why = "libxenctrl.so was not found in the library directories";
 		return r;
 	}
-	if (elf_symbol_offset(image, size, "xc_logdirty_control", &offset) == -ENOENT) {
-		p = probes_4_15;
-		n = ARRAY_SIZE(probes_4_15);
+	if (elf_symbol_offset(l.image, l.n, "xc_logdirty_control", &offset) == -ENOENT) {
+		p = operations_4_15;
+		n = ARRAY_SIZE(operations_4_15);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(progress) && r == 0; i++)
+		r = probe_define(o, &progress[i], &l, ret_why);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = probe_define(o, &p[i], library, image, size, ret_why);
+		r = probe_define(o, &p[i], &l, ret_why);
 	return r;
 }
 
