@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "collect/collector.h"
+#include "observe/migration.h"
+#include "observe/observer.h"
+#include "serve/link.h"
+#include "serve/rights.h"
+#include "serve/serve.h"
+#include "store/journal.h"
+#include "store/store.h"
+
+#define MAX_OBSERVERS 3
+#define MAX_UNSAVED 64	       /* finished records that the journal could not take yet */
+#define MAX_RESTART_DELAY 60.0 /* seconds */
+#define HEALTHY_SECONDS 60.0   /* a serve half that lasted this long is restarted at once */
+
+struct agent {
+	const struct config *config;
+	char *dir; /* state_dir/public */
+	gid_t gid;
+
+	struct hv *hv;
+	const char *hv_note;
+	struct collectors *collectors;
+	struct migrations *migrations;
+	struct observer *observer[MAX_OBSERVERS];
+	size_t n_observers;
+	char observer_notes[256];
+	uint64_t events;
+	event_fn *tap;
+	void *tap_arg;
+
+	struct store *store;
+	struct journal *journal;
+	struct migration_record unsaved[MAX_UNSAVED];
+	size_t n_unsaved;
+	struct trouble store_trouble, journal_trouble;
+
+	struct loop *loop;
+	struct serve_sockets sockets;
+	struct link_writer *link;
+	int link_fd;
+	pid_t serve_pid;
+	double serve_started, restart_delay; /* seconds */
+	int restart_timer;
+};
+
+/* --- the journal --- */
+
+static void
+finish(struct agent *a, const struct migration_record *r)
+{
+	int e = journal_finish(a->journal, r);
+
+	if (e == 0) {
+		complain_over(&a->journal_trouble, "journal", "writing");
+		return;
+	}
+	complain(&a->journal_trouble, "journal", "migration %s cannot be written (%s), will try again: make room in %s",
+	    r->id, strerror(-e), a->dir);
+	if (a->n_unsaved < MAX_UNSAVED)
+		record_copy(&a->unsaved[a->n_unsaved++], r);
+}
+
+static void
+finish_unsaved(struct agent *a)
+{
+	size_t n = a->n_unsaved;
+
+	a->n_unsaved = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct migration_record r = a->unsaved[i];
+
+		finish(a, &r);
+		record_done(&r);
+	}
+}
+
+static void
+note(struct agent *a, const struct migration_record *r)
+{
+	int e = journal_note(a->journal, r);
+
+	if (e < 0)
+		complain(&a->journal_trouble, "journal", "migration %s cannot be noted (%s): make room in %s", r->id,
+		    strerror(-e), a->dir);
+}
+
+static void
+on_record(void *arg, enum record_change change, const struct migration_record *r, const struct round *round)
+{
+	struct agent *a = arg;
+
+	(void) round;
+	if (a->journal && change == RECORD_ENDED)
+		finish(a, r);
+	else if (a->journal)
+		note(a, r);
+	if (a->collectors)
+		collectors_set_tracked(a->collectors, r->domid, migrations_tracked(a->migrations, r->domid));
+	if (a->link)
+		link_send_record(a->link, r);
+	if (change == RECORD_BEGUN)
+		log_info("migration", "%s: domain %u (%s): begun", r->id, r->domid, r->name);
+	else if (change == RECORD_ENDED)
+		log_info("migration", "%s: domain %u (%s): %s, %d rounds%s%s", r->id, r->domid, r->name,
+		    record_result_name(r->result), r->rounds_begun, *r->reason ? ": " : "", r->reason);
+}
+
+static void
+on_open_record(void *arg, struct migration_record *r)
+{
+	struct agent *a = arg;
+	struct tick now = tick_now();
+
+	migrations_resume(a->migrations, r, proc_watch_alive("", r->pid, r->process_started), &now);
+}
+
+static int
+open_journal(struct agent *a)
+{
+	const char *repaired = NULL;
+	uint64_t ended, failed;
+	int r = journal_open(a->dir, a->gid, on_open_record, a, &a->journal, &repaired);
+
+	if (r < 0) {
+		log_err("journal", "cannot open the journal in %s: %s", a->dir, strerror(-r));
+		return r;
+	}
+	if (repaired)
+		log_warn("journal", "%s", repaired);
+	journal_counts(a->journal, &ended, &failed);
+	migrations_set_counts(a->migrations, ended, failed);
+	return 0;
+}
+
+/* --- life and death --- */
+
+/* The directory that the serve half is shut into: it may read it and nothing else. */
+static int
+make_directory(struct agent *a)
+{
+	struct user reader;
+	int r;
+
+	a->gid = user_find(a->config, &reader) == 0 && geteuid() == 0 ? reader.gid : getegid();
+	a->dir = xasprintf("%s/public", config_text(a->config, OPTION_state_dir));
+	r = mkdir_parents(a->dir, 0755);
+	if (r == 0 && access(a->dir, W_OK | X_OK) < 0)
+		r = -errno;
+	if (r < 0) {
+		log_err("agent", "cannot write in %s (%s): choose another place with --state-dir=DIR or run as root", a->dir,
+		    strerror(-r));
+		return r;
+	}
+	if (geteuid() == 0 && (chown(a->dir, 0, a->gid) < 0 || chmod(a->dir, 0750) < 0))
+		log_warn("agent", "%s: cannot set owner or mode: %s", a->dir, strerror(errno));
+	return 0;
+}
+
+struct agent *
+agent_new(const struct config *config)
+{
+	struct agent *a = xcalloc(1, sizeof(*a));
+
+	a->config = config;
+	a->link_fd = a->restart_timer = -1;
+	a->restart_delay = 1;
+	a->migrations = migrations_new(on_record, a);
+	return a;
+}
+
+int
+agent_keep(struct agent *a)
+{
+	int r = make_directory(a);
+
+	if (r == 0)
+		r = open_journal(a);
+	if (r < 0)
+		return r;
+	r = store_open(a->dir, (unsigned) config_number(a->config, OPTION_step), a->gid, &a->store);
+	if (r < 0)
+		log_err("store", "cannot open the RRD files in %s: %s", a->dir, strerror(-r));
+	return r;
+}
+
+static void
+end_serve(struct agent *a)
+{
+	link_writer_free(TAKE_PTR(a->link));
+	closep(&a->link_fd);
+	if (a->serve_pid > 0) {
+		(void) kill(a->serve_pid, SIGTERM);
+		(void) waitpid(a->serve_pid, NULL, 0);
+	}
+	serve_sockets_close(&a->sockets);
+}
+
+void
+agent_free(struct agent *a)
+{
+	if (!a)
+		return;
+	end_serve(a);
+	for (size_t i = 0; i < a->n_observers; i++)
+		a->observer[i]->ops->close(a->observer[i]);
+	if (a->journal)
+		finish_unsaved(a);
+	for (size_t i = 0; i < a->n_unsaved; i++)
+		record_done(&a->unsaved[i]);
+	migrations_free(a->migrations);
+	collectors_free(a->collectors);
+	journal_close(a->journal);
+	store_close(a->store);
+	free(a->dir);
+	free(a);
+}
+
+void
+agent_set_hv(struct agent *a, struct hv *hv, const char *hv_note)
+{
+	collectors_free(a->collectors);
+	a->collectors = hv ? collectors_new(a->config) : NULL;
+	a->hv = hv;
+	a->hv_note = hv_note;
+}
+
+void
+agent_tap(struct agent *a, event_fn *fn, void *arg)
+{
+	a->tap = fn;
+	a->tap_arg = arg;
+}
+
+/* --- events --- */
+
+void
+agent_event(struct agent *a, const struct event *e, const struct tick *now)
+{
+	a->events++;
+	if (a->tap)
+		a->tap(a->tap_arg, e);
+	migrations_event(a->migrations, e, now);
+}
+
+struct delivery {
+	struct agent *agent;
+	const struct tick *now;
+};
+
+static void
+deliver(void *arg, const struct event *e)
+{
+	struct delivery *d = arg;
+
+	agent_event(d->agent, e, d->now);
+}
+
+static void
+read_observer(struct agent *a, struct observer *o, const struct tick *now)
+{
+	struct delivery d = {a, now};
+	int r = o->ops->read(o, now, deliver, &d);
+
+	if (r < 0)
+		log_debug("observe", "%s: %s", o->ops->name, strerror(-r));
+}
+
+/* All of them, in the order of their quality: what one saw may need the other's word. */
+static void
+read_observers(void *arg, uint32_t events, const struct tick *now)
+{
+	struct agent *a = arg;
+
+	(void) events;
+	for (size_t i = 0; i < a->n_observers; i++)
+		read_observer(a, a->observer[i], now);
+}
+
+/* notes holds one sentence a line. */
+static void
+add_note(char *notes, size_t size, const char *text)
+{
+	size_t n = strlen(notes);
+
+	if (*text)
+		(void) snprintf(notes + n, size - n, "%s%s", n ? "\n" : "", text);
+}
+
+static void
+add_observer(struct agent *a, struct loop *loop, int result, struct observer *o, const char *why)
+{
+	int fd;
+
+	if (result < 0) {
+		log_warn("observe", "%s", why);
+		add_note(a->observer_notes, sizeof(a->observer_notes), why);
+		return;
+	}
+	a->observer[a->n_observers++] = o;
+	if (o->ops->source == SOURCE_BPF)
+		migrations_covered(a->migrations, SOURCE_BPF, o->since);
+	fd = o->ops->fd(o);
+	if (fd >= 0)
+		(void) loop_add(loop, fd, EPOLLIN, read_observers, a);
+}
+
+void
+agent_observe(struct agent *a, struct loop *loop)
+{
+	struct observer *o = NULL;
+	struct tick now;
+	const char *why = "";
+	int r;
+
+	if (config_bool(a->config, OPTION_rounds_bpf)) {
+		r = rounds_bpf_open(&o, &why);
+		add_observer(a, loop, r, o, why);
+	}
+	if (config_bool(a->config, OPTION_rounds_uprobe)) {
+		r = rounds_uprobe_open("", &o, &why);
+		add_observer(a, loop, r, o, why);
+	}
+	if (config_bool(a->config, OPTION_process_watch)) {
+		r = proc_watch_open("", &o, &why);
+		add_observer(a, loop, r, o, why);
+	}
+	now = tick_now();
+	read_observers(a, 0, &now);
+}
+
+int
+agent_changes(struct agent *a)
+{
+	struct hv_change change;
+	int r;
+
+	while ((r = a->hv->ops->next_change(a->hv, &change)) == 0)
+		collectors_change(a->collectors, a->hv, &change);
+	return r;
+}
+
+/* --- a tick --- */
+
+static double
+cpu_seconds(void)
+{
+	struct rusage u;
+
+	(void) getrusage(RUSAGE_SELF, &u);
+	return (double) u.ru_utime.tv_sec + (double) u.ru_stime.tv_sec +
+	    (double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double
+resident_bytes(void)
+{
+	_cleanup_(freep) char *text = NULL;
+	unsigned long size, resident;
+
+	if (file_read("/proc/self/statm", 4096, &text, NULL) < 0 || sscanf(text, "%lu %lu", &size, &resident) != 2)
+		return NAN;
+	return (double) resident * (double) sysconf(_SC_PAGESIZE);
+}
+
+static void
+self(const struct agent *a, struct sample *s)
+{
+	double *value = s->host.value;
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < a->n_observers; i++)
+		lost += a->observer[i]->ops->lost(a->observer[i]);
+	value[METRIC_AT(M_AGENT_CPU, HOST)] = cpu_seconds();
+	value[METRIC_AT(M_AGENT_MEMORY, HOST)] = resident_bytes();
+	value[METRIC_AT(M_AGENT_EVENTS, HOST)] = (double) a->events;
+	value[METRIC_AT(M_AGENT_LOST, HOST)] = (double) lost;
+	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
+	add_note(s->host.notes, sizeof(s->host.notes), a->observer_notes);
+}
+
+static void
+store(struct agent *a, const struct sample *s)
+{
+	int r = store_write(a->store, s);
+
+	if (r < 0)
+		complain(&a->store_trouble, "store", "RRD files in %s: %s", a->dir, strerror(-r));
+	else
+		complain_over(&a->store_trouble, "store", "writing");
+}
+
+/* Helpers of which no observer speaks, as those of records that an earlier agent left open. */
+static void
+look_after_helpers(struct agent *a, const struct tick *now)
+{
+	pid_t pids[64];
+	size_t n = migrations_unwatched(a->migrations, pids, ARRAY_SIZE(pids));
+
+	for (size_t i = 0; i < n; i++)
+		if (kill(pids[i], 0) < 0 && errno == ESRCH) {
+			struct event e = {.kind = EVENT_PROCESS_END, .source = SOURCE_PROCESS, .at = now->mono,
+			    .seconds = NAN, .pid = pids[i]};
+
+			migrations_event(a->migrations, &e, now);
+		}
+}
+
+void
+agent_tick(struct agent *a, const struct tick *now)
+{
+	struct sample *s = sample_new(now);
+
+	for (size_t i = 0; i < a->n_observers; i++)
+		if (a->observer[i]->ops->fd(a->observer[i]) < 0)
+			read_observer(a, a->observer[i], now);
+	collectors_run(a->collectors, a->hv, now, s);
+	if (!a->hv->replay)
+		look_after_helpers(a, now);
+	migrations_tick(a->migrations, s);
+	self(a, s);
+	if (a->store)
+		store(a, s);
+	if (a->n_unsaved)
+		finish_unsaved(a);
+	if (a->link)
+		link_send_sample(a->link, s);
+	sample_free(s);
+}
+
+/* --- the serve half --- */
+
+static int
+start_serve(struct agent *a)
+{
+	int r = serve_start(a->config, &a->sockets, &a->serve_pid, &a->link_fd);
+
+	if (r < 0) {
+		log_err("agent", "cannot start the serving process: %s", strerror(-r));
+		return r;
+	}
+	a->link = link_writer_new(a->loop, a->link_fd);
+	a->serve_started = tick_now().mono;
+	return 0;
+}
+
+int
+agent_serve(struct agent *a, struct loop *loop)
+{
+	const char *where = "";
+	int r = serve_listen(a->config, &a->sockets, &where);
+
+	a->loop = loop;
+	if (r < 0) {
+		log_err("agent", "%s", where);
+		return r;
+	}
+	for (size_t i = 0; i < a->sockets.n; i++)
+		log_info("agent", "listening on %s", a->sockets.where[i]);
+	return start_serve(a);
+}
+
+static void
+restart_serve(void *arg, uint32_t events, const struct tick *now)
+{
+	struct agent *a = arg;
+
+	(void) events;
+	(void) now;
+	loop_cancel(a->loop, a->restart_timer);
+	a->restart_timer = -1;
+	(void) start_serve(a);
+}
+
+void
+agent_child_ended(struct agent *a, const struct tick *now)
+{
+	int status;
+
+	if (a->serve_pid <= 0 || waitpid(a->serve_pid, &status, WNOHANG) != a->serve_pid)
+		return;
+	a->serve_pid = 0;
+	link_writer_free(TAKE_PTR(a->link));
+	closep(&a->link_fd);
+	if (now->mono - a->serve_started > HEALTHY_SECONDS)
+		a->restart_delay = 1;
+	log_err("agent", "the serving process ended (%s %d), starting it again in %.0f s",
+	    WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+	    a->restart_delay);
+	a->restart_timer = loop_every(a->loop, a->restart_delay, MAX_RESTART_DELAY, restart_serve, a);
+	a->restart_delay = MIN(a->restart_delay * 2, MAX_RESTART_DELAY);
+}
