@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -13,6 +14,7 @@
 #include "observe/uprobe_text.h"
 
 #define GROUP "xenscope"
+#define MAX_AGENTS 4		   /* that observe side by side: the daemon, recorders */
 #define MAX_LIBRARY (64u << 20)
 #define MAX_DEFINITIONS (1u << 20) /* of uprobe_events, other people's among them */
 #define MAX_LEFT 4096		   /* events of an earlier agent */
@@ -64,7 +66,9 @@ static const struct probe operations_4_15[] = {
 struct rounds_uprobe {
 	struct observer observer;
 	char *tracing;	/* where tracefs is */
+	char *group;	/* of our probes, and the name of our instance */
 	char *instance; /* ours in it */
+	int lock;	/* on its directory: an agent that lives holds it */
 	int pipe;
 	struct uprobe_text *text;
 	struct event *left;
@@ -105,7 +109,8 @@ undefine(const struct rounds_uprobe *o)
 		next = line + strcspn(line, "\n");
 		if (*next)
 			*next++ = '\0';
-		if (!name || strncmp(name + 1, GROUP "/", strlen(GROUP "/")) != 0)
+		if (!name || strncmp(name + 1, o->group, strlen(o->group)) != 0 ||
+		    name[1 + strlen(o->group)] != '/')
 			continue;
 		name[strcspn(name, " ")] = '\0';
 		command = xasprintf("-%s\n", name);
@@ -113,12 +118,21 @@ undefine(const struct rounds_uprobe *o)
 	}
 }
 
+static int
+enable(const struct rounds_uprobe *o, const char *on)
+{
+	_cleanup_(freep) char *file = xasprintf("events/%s/enable", o->group);
+
+	return put(o->instance, file, 0, on);
+}
+
 /* An instance cannot go while its pipe is open, nor a probe while an instance has it enabled. */
 static void
 clear(struct rounds_uprobe *o)
 {
-	(void) put(o->instance, "events/" GROUP "/enable", 0, "0");
+	(void) enable(o, "0");
 	closep(&o->pipe);
+	closep(&o->lock);
 	(void) rmdir(o->instance);
 	undefine(o);
 }
@@ -127,8 +141,10 @@ static void
 done(struct rounds_uprobe *o)
 {
 	closep(&o->pipe);
+	closep(&o->lock);
 	uprobe_text_free(o->text);
 	free(o->tracing);
+	free(o->group);
 	free(o->instance);
 	free(o->left);
 	free(o);
@@ -220,16 +236,56 @@ keep_left(void *arg, const struct event *e)
 	o->left[o->left_n++] = *e;
 }
 
-/* What an agent that was killed left behind: its probes went on, and what they saw is told first.
- */
+/* Takes the nth name: the daemon and a recorder may observe side by side. */
+static void
+use_name(struct rounds_uprobe *o, unsigned n)
+{
+	free(o->group);
+	free(o->instance);
+	o->group = n ? xasprintf(GROUP "%u", n) : xstrdup(GROUP);
+	o->instance = xasprintf("%s/instances/%s", o->tracing, o->group);
+}
+
+/* -EWOULDBLOCK: the instance belongs to an agent that lives; -ENOENT: there is none. */
+static int
+lock(struct rounds_uprobe *o)
+{
+	closep(&o->lock);
+	o->lock = open(o->instance, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->lock < 0 || flock(o->lock, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What agents that were killed left behind: their probes went on, and what they saw is told first. */
 static void
 take_over(struct rounds_uprobe *o)
 {
-	if (access(o->instance, F_OK) == 0 && pipe_open(o) == 0) {
-		(void) put(o->instance, "events/" GROUP "/enable", 0, "0");
-		(void) drain(o, keep_left, o);
+	for (unsigned n = 0; n < MAX_AGENTS; n++) {
+		int r;
+
+		use_name(o, n);
+		r = lock(o);
+		if (r == -EWOULDBLOCK)
+			continue;
+		if (r == 0 && pipe_open(o) == 0) {
+			(void) enable(o, "0");
+			(void) drain(o, keep_left, o);
+		}
+		clear(o);
 	}
-	clear(o);
+}
+
+/* The first name that no other agent has. -EBUSY. */
+static int
+find_name(struct rounds_uprobe *o)
+{
+	for (unsigned n = 0; n < MAX_AGENTS; n++) {
+		use_name(o, n);
+		if (access(o->instance, F_OK) < 0)
+			return 0;
+	}
+	return -EBUSY;
 }
 
 static int
@@ -274,7 +330,7 @@ probe_define(const struct rounds_uprobe *o, const struct probe *p, const struct 
 			   "4.13 or later for x86-64?";
 		return r;
 	}
-	command = xasprintf("%c:" GROUP "/%s %s:0x%llx %s\n", p->type, p->name, l->path,
+	command = xasprintf("%c:%s/%s %s:0x%llx %s\n", p->type, o->group, p->name, l->path,
 	    (unsigned long long) offset, p->fields);
 	r = define(o, command);
 	if (r < 0) {
@@ -284,7 +340,7 @@ probe_define(const struct rounds_uprobe *o, const struct probe *p, const struct 
 				 "tracing/error_log";
 		return r;
 	}
-	directory = xasprintf("%s/events/" GROUP "/%s", o->instance, p->name);
+	directory = xasprintf("%s/events/%s/%s", o->instance, o->group, p->name);
 	r = p->filter ? put(directory, "filter", O_TRUNC, p->filter) : 0;
 	if (r < 0)
 		*ret_why = "the kernel does not take the filters of the uprobes on libxenctrl";
@@ -329,6 +385,7 @@ instance_set_up(struct rounds_uprobe *o, const char *root, const char **ret_why)
 		*ret_why = "no tracing instance can be made below instances/ of tracefs";
 		return r;
 	}
+	(void) lock(o);
 	r = put(o->instance, "trace_clock", O_TRUNC, "mono");
 	if (r < 0) {
 		*ret_why = "the kernel's tracing has no clock \"mono\"";
@@ -362,7 +419,7 @@ rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why
 	int r;
 
 	o->observer.ops = &uprobe_ops;
-	o->pipe = -1;
+	o->pipe = o->lock = -1;
 	o->text = uprobe_text_new();
 	r = tracing_find(root, &o->tracing);
 	if (r < 0) {
@@ -370,11 +427,15 @@ rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why
 			   "/sys/kernel/tracing (the kernel needs CONFIG_UPROBE_EVENTS)";
 		return r;
 	}
-	o->instance = xasprintf("%s/instances/" GROUP, o->tracing);
 	take_over(o);
+	r = find_name(o);
+	if (r < 0) {
+		*ret_why = "other agents on this host observe libxenctrl already: end one of them";
+		return r;
+	}
 	r = instance_set_up(o, root, ret_why);
 	if (r == 0) {
-		r = put(o->instance, "events/" GROUP "/enable", 0, "1");
+		r = enable(o, "1");
 		if (r < 0)
 			*ret_why = "the uprobes on libxenctrl cannot be enabled";
 	}

@@ -2,6 +2,8 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -43,11 +45,12 @@ main(void)
 	static const char probes[] =
 	    "p:other/open /lib/libxenctrl.so.4.17:0x16d90\n"
 	    "p:xenscope/prefix /lib/libxenctrl.so.4.17:0x169e0 text=+0(%si):string\n"
-	    "p:xenscope2/prefix /lib/libxenctrl.so.4.17:0x169e0\n"
+	    "p:xenscopes/prefix /lib/libxenctrl.so.4.17:0x169e0\n"
 	    "r:xenscope/shadow_ret /lib/libxenctrl.so.4.17:0xc6f0 ret=$retval:s32\n"
 	    "garbage\n";
 	char root[] = "/tmp/test_rounds_uprobe.XXXXXX";
-	_cleanup_(freep) char *command = NULL, *text = NULL, *instance = NULL;
+	_cleanup_(freep) char *command = NULL, *text = NULL, *instance = NULL, *living = NULL;
+	_cleanup_(closep) int lock = -1;
 	struct observer *o = NULL;
 	const char *why = NULL;
 	struct stat st;
@@ -68,9 +71,17 @@ main(void)
 	ok(strncmp(text + strlen(probes), "-:xenscope/prefix\n-:xenscope/shadow_ret\n",
 	       strlen("-:xenscope/prefix\n-:xenscope/shadow_ret\n")) == 0,
 	    "the probes that an earlier agent left were removed, one by one");
-	ok(!strstr(text, "-:other") && !strstr(text, "-:xenscope2"), "and those of no other group");
+	ok(!strstr(text, "-:other") && !strstr(text, "-:xenscopes"), "and those of no other group");
 	instance = xasprintf("%s" TRACING "/instances/xenscope", root);
 	ok(stat(instance, &st) < 0 && errno == ENOENT, "no instance is left");
+	living = xasprintf("%s" TRACING "/instances/xenscope", root);
+	put(root, TRACING "/uprobe_events", "p:xenscope/prefix /lib/x:0x1\n");
+	lock = mkdir(living, 0700) == 0 ? open(living, O_RDONLY | O_DIRECTORY) : -1;
+	ok(lock >= 0 && flock(lock, LOCK_EX) == 0, "an agent lives beside");
+	(void) rounds_uprobe_open(root, &o, &why);
+	free(text);
+	text = get(root, TRACING "/uprobe_events");
+	ok(!strstr(text, "-:xenscope/prefix") && stat(living, &st) == 0, "its probes and its instance stay");
 	command = xasprintf("rm -rf %s", root);
 	ok(system(command) == 0, "the temporary directory is gone");
 	return done_testing();
