@@ -82,3 +82,16 @@ answers_add(struct answers *a, enum capture_call call, uint64_t arg0, uint64_t a
 	a->answer[i] = (struct answer){call, {arg0, arg1}, 0, 0, NULL, 0};
 	return &a->answer[i];
 }
+
+void
+answers_forget_above(struct answers *a, enum capture_call call, uint64_t arg0)
+{
+	size_t from = place(a, call, arg0 + 1, 0), to = from;
+
+	for (; to < a->n && a->answer[to].call == call; to++)
+		free(a->answer[to].data);
+	if (to == from)
+		return;
+	memmove(a->answer + from, a->answer + to, (a->n - to) * sizeof(*a->answer));
+	a->n -= to - from;
+}

@@ -34,4 +34,7 @@ struct answer *answers_find_below(const struct answers *a, enum capture_call cal
 /* Finds or makes it; NULL beyond MAX_CAPTURE_ANSWERS. */
 struct answer *answers_add(struct answers *a, enum capture_call call, uint64_t arg0, uint64_t arg1);
 
+/* Forgets those to this call whose first argument is greater. */
+void answers_forget_above(struct answers *a, enum capture_call call, uint64_t arg0);
+
 #endif

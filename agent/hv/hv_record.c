@@ -41,8 +41,12 @@ put(struct record *rec, const struct capture_line *line, struct answer *last)
 	if (last && last->hash == hash)
 		return;
 	rec->status = write_all(rec->fd, rec->text.text, rec->text.n);
-	if (last)
-		last->hash = hash;
+	if (!last)
+		return;
+	last->hash = hash;
+	/* the parts that follow belong to the new list, written or not */
+	if (line->call == CALL_DOMAIN_LIST)
+		answers_forget_above(&rec->asked, line->call, line->arg[0]);
 }
 
 /* Records what the call returned and hands r on. */

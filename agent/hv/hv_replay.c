@@ -94,6 +94,18 @@ wake(struct replay *rp, bool on)
 		(void) !read(rp->wake, &one, sizeof(one));
 }
 
+/* A list of domains ends those that went on from where it, or one before it, ended. */
+static void
+forget_parts(struct replay *rp, uint64_t first)
+{
+	const struct answer *a;
+
+	while ((a = answers_find_below(&rp->answers, CALL_DOMAIN_LIST, UINT64_MAX)) && a->arg[0] > first) {
+		rp->held -= a->n * sizeof(struct hv_domain);
+		answers_forget_above(&rp->answers, CALL_DOMAIN_LIST, a->arg[0] - 1);
+	}
+}
+
 static int
 keep_answer(struct replay *rp, struct capture_line *line)
 {
@@ -105,6 +117,8 @@ keep_answer(struct replay *rp, struct capture_line *line)
 			queue_add(&rp->changes, line->data);
 		return 0;
 	}
+	if (line->call == CALL_DOMAIN_LIST)
+		forget_parts(rp, line->arg[0]);
 	a = answers_add(&rp->answers, line->call, line->arg[0], line->arg[1]);
 	if (!a)
 		return -EBADMSG;

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <xenctrl.h>
 #include <xenguest.h>
 #include <xenstat.h>
@@ -62,6 +64,13 @@ failure(void)
 	return errno > 0 ? -errno : -EIO;
 }
 
+/* The same of libxenstore, which loses its descriptor when xenstored ends. */
+static int
+xenstore_failure(void)
+{
+	return errno == EBADF ? -ENOTCONN : failure();
+}
+
 /* The libraries write errors and progress to standard error unless they are given this. The errors come
  * back as errno too. */
 static void
@@ -87,6 +96,17 @@ log_progress(xentoollog_logger *logger, const char *context, const char *doing, 
     unsigned long done, unsigned long total)
 {
 	(void) logger, (void) context, (void) doing, (void) percent, (void) done, (void) total;
+}
+
+/* Where xenstored does not run, the library falls back to the kernel's xenbus device, and a read there
+ * waits, unkillable, until it does. libxenstat opens its own connection in the same way. */
+static bool
+xenstored_runs(void)
+{
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = XENSTORED_SOCKET};
+
+	return fd >= 0 && connect(fd, (const struct sockaddr *) &address, sizeof(address)) == 0;
 }
 
 static int
@@ -328,7 +348,7 @@ xen_domain_name(struct hv *hv, uint32_t domid, char ret[MAX_HV_NAME])
 	hv->xenstore_reads++;
 	name = xs_read(of(hv)->xs, XBT_NULL, path, &n);
 	if (!name)
-		return failure();
+		return xenstore_failure();
 	str_copy(ret, MAX_HV_NAME, name);
 	return 0;
 }
@@ -366,7 +386,7 @@ xen_next_change(struct hv *hv, struct hv_change *ret)
 		uint32_t domid;
 
 		if (!event)
-			return failure();
+			return xenstore_failure();
 		if (strcmp(event[XS_WATCH_TOKEN], TOKEN_DOMAINS) == 0) {
 			*ret = (struct hv_change){.domains = true};
 			return 0;
@@ -388,9 +408,9 @@ xen_watch_name(struct hv *hv, uint32_t domid, bool on)
 		return -ENOTCONN;
 	(void) snprintf(path, sizeof(path), NAME_PATH, domid);
 	if (on && !xs_watch(x->xs, path, TOKEN_NAME) && errno != EEXIST)
-		return failure();
+		return xenstore_failure();
 	if (!on && !xs_unwatch(x->xs, path, TOKEN_NAME) && errno != ENOENT)
-		return failure();
+		return xenstore_failure();
 	return 0;
 }
 
@@ -424,16 +444,20 @@ xen_xenstat(struct hv *hv, struct hv_xenstat *ret, size_t max, size_t *ret_n)
 	xenstat_node *node;
 	size_t n;
 
+	if (!x->stat && !xenstored_runs())
+		return -ENOTCONN;
 	if (!x->stat)
 		x->stat = xenstat_init();
 	if (!x->stat)
 		return failure();
 	node = xenstat_get_node(x->stat, XENSTAT_NETWORK | XENSTAT_VBD);
 	hv->hypercalls += 2; /* its physinfo and domain list */
-	if (!node) {
-		/* it says nothing of the reason; perhaps a new handle has better luck */
-		xenstat_uninit(x->stat);
-		x->stat = NULL;
+	/* It says nothing of the reason, and leaves out domains that have lost their names, even Dom0: perhaps
+	 * a new handle has better luck. */
+	if (!node || xenstat_node_num_domains(node) == 0) {
+		if (node)
+			xenstat_free_node(node);
+		xenstat_uninit(TAKE_PTR(x->stat));
 		return -EIO;
 	}
 	n = MIN(xenstat_node_num_domains(node), max);
@@ -501,16 +525,11 @@ static const struct hv_ops xen_ops = {
     .close = xen_close,
 };
 
-/* Where xenstored is not running, xs_open would fall back to the kernel's xenbus device, and a read there
- * waits until it runs. */
 static struct xs_handle *
 open_xenstore(void)
 {
-	struct xs_handle *xs;
+	struct xs_handle *xs = xenstored_runs() ? xs_open(0) : NULL;
 
-	if (access(XENSTORED_SOCKET, F_OK) < 0)
-		return NULL;
-	xs = xs_open(0);
 	if (xs && xs_watch(xs, "@introduceDomain", TOKEN_DOMAINS) &&
 	    xs_watch(xs, "@releaseDomain", TOKEN_DOMAINS))
 		return xs;

@@ -418,12 +418,89 @@ test_write_errors(void)
 	hv_closep(&hv);
 }
 
+#define DOMAINS 1500
+
+/* A list in two parts, then in one; the second part must not outlive it. */
+static void
+test_many_domains(void)
+{
+	static struct hv_domain d[MAX_HV_LIST];
+	struct fake_hv *fake = host();
+	_cleanup_(hv_closep) struct hv *hv = NULL;
+	_cleanup_(fclosep) FILE *f = tmpfile();
+	struct tick t = at(0);
+	const char *note;
+	char path[64];
+	size_t n = 0, total = 0;
+
+	(void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(f));
+	for (uint32_t id = 3; id <= DOMAINS; id++)
+		(void) fake_hv_add(fake, id);
+	(void) hv_record_open(&fake->hv, fileno(f), &t, &hv);
+	for (uint32_t first = 0; hv->ops->domain_list(hv, first, d, MAX_HV_LIST, &n) == 0 && n > 0;)
+		first = d[n - 1].domid + 1;
+	fake->n_domains = 2;
+	t = at(1);
+	hv_record_tick(hv, &t);
+	(void) hv->ops->domain_list(hv, 0, d, MAX_HV_LIST, &n);
+	hv_closep(&hv);
+
+	t = at(0);
+	ok(hv_replay_open(path, &t, &hv, &note) == 0, "1500 domains are played");
+	for (uint32_t first = 0; hv->ops->domain_list(hv, first, d, 100, &n) == 0 && n > 0; total += n)
+		first = d[n - 1].domid + 1;
+	ok(total == DOMAINS && d[n].domid > 0, "whatever portions are asked for, each comes once: %zu", total);
+	t = at(1);
+	hv_replay_seek(hv, &t);
+	ok(hv->ops->domain_list(hv, 0, d, MAX_HV_LIST, &n) == 0 && n == 2, "then there are two");
+	ok(hv->ops->domain_list(hv, 1025, d, MAX_HV_LIST, &n) == 0 && n == 0, "and none from 1025 on");
+}
+
+/* What a real host said: Xen 4.17.7 in QEMU, Dom0 and one guest that gets another name. */
+static void
+test_golden(void)
+{
+	_cleanup_(hv_closep) struct hv *hv = NULL;
+	_cleanup_(freep) char *path =
+	    xasprintf("%s/tests/golden/captures/qemu-idle.jsonl", getenv("srcdir") ? getenv("srcdir") : ".");
+	struct tick t = {100, 0};
+	const char *note;
+	struct said s;
+	struct hv_change c;
+	int named = 0;
+
+	if (hv_replay_open(path, &t, &hv, &note) < 0) {
+		ok(false, "%s is there", path);
+		return;
+	}
+	ask_all(hv, &s);
+	ok(s.version.major == 4 && s.version.minor == 17 && strcmp(s.version.extra, ".7") == 0, "a real host's version");
+	ok(s.words[HV_FEATURES_HOST][5] >> 20 & 1 && !(s.words[HV_FEATURES_PV][5] >> 20 & 1), "SMAP is there, but not for PV guests");
+	ok(strncmp(s.ring, "(XEN) Xen version 4.17.7", 24) == 0 && strstr(s.cmdline, "eager-fpu"), "its console and command line");
+	ok(s.n_domains == 2 && !s.domain[0].hvm && s.domain[1].hvm && s.domain[1].hap && !s.domain[1].device_model,
+	    "Dom0 is PV, the guest PVH");
+	ok(s.domain[0].pages == 262144 && s.domain[1].uuid[0] == 0x78 && s.domain[1].uuid[15] == 0x28, "its figures");
+	ok(s.policy.b7 >> 20 & 1 && s.cr4 == 0x3506f0, "the guest sees SMAP and has it on");
+	ok(strcmp(s.name, "g1") == 0, "its name at the beginning");
+	said_done(&s);
+	t.mono += hv_replay_length(hv);
+	hv_replay_seek(hv, &t);
+	while (hv->ops->next_change(hv, &c) == 0)
+		named += c.name && c.domid == 1;
+	ok(named == 2, "is told, and told again when it changes");
+	ask_all(hv, &s);
+	ok(strcmp(s.name, "g1-renamed") == 0, "its name at the end");
+	said_done(&s);
+}
+
 int
 main(void)
 {
 	test_round_trip();
 	test_faults();
 	test_torn();
+	test_many_domains();
+	test_golden();
 	test_write_errors();
 	return done_testing();
 }
