@@ -13,7 +13,7 @@ struct answer {
 	uint64_t arg[2];
 	uint64_t hash; /* the recorder's: of what was written */
 	uint32_t error;
-	void *data;    /* owned */
+	void *data; /* owned */
 	size_t n;
 };
 
@@ -26,7 +26,8 @@ struct answers {
 void answers_done(struct answers *a);
 
 /* NULL if there is none. Pointers hold until the next answers_add. */
-struct answer *answers_find(const struct answers *a, enum capture_call call, uint64_t arg0, uint64_t arg1);
+struct answer *answers_find(
+    const struct answers *a, enum capture_call call, uint64_t arg0, uint64_t arg1);
 
 /* The one to this call with the greatest first argument up to arg0. */
 struct answer *answers_find_below(const struct answers *a, enum capture_call call, uint64_t arg0);

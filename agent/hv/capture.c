@@ -10,8 +10,11 @@
 #define MAX_ERRNO 4095
 #define ERRNO_PREFIX "errno "
 
+/* the tables keep a row a line */
+/* clang-format off */
 #define FIELD(name, type, opt, st, member)                                                         \
-	{name, FIELD_##type, opt, offsetof(struct st, member), sizeof(((struct st *) 0)->member), NULL, 0}
+	{name, FIELD_##type, opt, offsetof(struct st, member), sizeof(((struct st *) 0)->member),  \
+	    NULL, 0}
 #define NAMED(name, words, opt, st, member)                                                        \
 	{name, FIELD_NAME, opt, offsetof(struct st, member), sizeof(((struct st *) 0)->member),    \
 	    words, ARRAY_SIZE(words)}
@@ -187,25 +190,32 @@ static const struct capture_field text_data[] = {DATA("text", BYTES)};
 
 static const struct capture_field set_args[] = {
     NAMED("set", featureset_names, false, capture_line, arg[0])};
-static const struct capture_field first_args[] = {FIELD("first", UINT, false, capture_line, arg[0])};
-static const struct capture_field domid_args[] = {FIELD("domid", UINT, false, capture_line, arg[0])};
-static const struct capture_field vcpu_args[] = {FIELD("domid", UINT, false, capture_line, arg[0]),
+static const struct capture_field first_args[] = {
+    FIELD("first", UINT, false, capture_line, arg[0])};
+static const struct capture_field domid_args[] = {
+    FIELD("domid", UINT, false, capture_line, arg[0])};
+static const struct capture_field vcpu_args[] = {
+    FIELD("domid", UINT, false, capture_line, arg[0]),
     FIELD("vcpu", UINT, false, capture_line, arg[1])};
-static const struct capture_field path_args[] = {FIELD("path", PATH, false, capture_line, arg[0])};
+static const struct capture_field path_args[] = {
+    FIELD("path", PATH, false, capture_line, arg[0])};
 
 const struct capture_call_info capture_calls[CALL_COUNT] = {
     [CALL_VERSION] = {NONE, FIELDS(version_fields), NONE, sizeof(struct hv_version), 1},
     [CALL_CMDLINE] = {NONE, FIELDS(text_data), NONE, 1, MAX_CMDLINE - 1},
     [CALL_PHYSINFO] = {NONE, FIELDS(physinfo_fields), NONE, sizeof(struct hv_physinfo), 1},
-    [CALL_FEATURESET] = {FIELDS(set_args), FIELDS(words_data), NONE, sizeof(uint32_t), MAX_FEATURE_WORDS},
+    [CALL_FEATURESET] = {FIELDS(set_args), FIELDS(words_data), NONE, sizeof(uint32_t),
+	MAX_FEATURE_WORDS},
     [CALL_CONSOLE_RING] = {NONE, FIELDS(text_data), NONE, 1, MAX_CONSOLE},
     [CALL_DOMAIN_LIST] = {FIELDS(first_args), FIELDS(rows_data), FIELDS(domain_fields),
 	sizeof(struct hv_domain), MAX_HV_LIST},
-    [CALL_DOMAIN_POLICY] = {FIELDS(domid_args), FIELDS(policy_fields), NONE, sizeof(struct hv_policy), 1},
+    [CALL_DOMAIN_POLICY] = {FIELDS(domid_args), FIELDS(policy_fields), NONE,
+	sizeof(struct hv_policy), 1},
     [CALL_VCPU_CR4] = {FIELDS(vcpu_args), FIELDS(cr4_fields), NONE, sizeof(uint64_t), 1},
     [CALL_DOMAIN_NAME] = {FIELDS(domid_args), FIELDS(text_data), NONE, 1, MAX_HV_NAME - 1},
     [CALL_CHANGE] = {NONE, FIELDS(change_fields), NONE, sizeof(struct hv_change), 1},
-    [CALL_XENSTAT] = {NONE, FIELDS(rows_data), FIELDS(xenstat_fields), sizeof(struct hv_xenstat), MAX_HV_LIST},
+    [CALL_XENSTAT] = {NONE, FIELDS(rows_data), FIELDS(xenstat_fields),
+	sizeof(struct hv_xenstat), MAX_HV_LIST},
     [CALL_CPU_MODEL] = {NONE, FIELDS(text_data), NONE, 1, MAX_CMDLINE - 1},
     [CALL_BOOT_ID] = {NONE, FIELDS(text_data), NONE, 1, 36},
     [CALL_CONSOLE_LOG] = {FIELDS(path_args), FIELDS(text_data), NONE, 1, MAX_CONSOLE},
@@ -220,12 +230,14 @@ static const struct {
 	uint32_t error;
 } errors[] = {
 #define E(x) {#x, x}
-    E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(EBADF), E(EAGAIN), E(ENOMEM),
-    E(EACCES), E(EFAULT), E(EBUSY), E(EEXIST), E(ENODEV), E(ENOTDIR), E(EISDIR), E(EINVAL), E(EFBIG),
-    E(ENOSPC), E(EPIPE), E(ERANGE), E(ENOSYS), E(ELOOP), E(ENODATA), E(EPROTO), E(EBADMSG), E(EOVERFLOW),
-    E(EOPNOTSUPP), E(ECONNRESET), E(ENOBUFS), E(ENOTCONN), E(ETIMEDOUT), E(ECONNREFUSED),
+    E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(EBADF), E(EAGAIN),
+    E(ENOMEM), E(EACCES), E(EFAULT), E(EBUSY), E(EEXIST), E(ENODEV), E(ENOTDIR), E(EISDIR),
+    E(EINVAL), E(EFBIG), E(ENOSPC), E(EPIPE), E(ERANGE), E(ENOSYS), E(ELOOP), E(ENODATA),
+    E(EPROTO), E(EBADMSG), E(EOVERFLOW), E(EOPNOTSUPP), E(ECONNRESET), E(ENOBUFS), E(ENOTCONN),
+    E(ETIMEDOUT), E(ECONNREFUSED),
 #undef E
 };
+/* clang-format on */
 
 void
 capture_error_name(uint32_t error, char *buf, size_t n)

@@ -10,12 +10,12 @@
 #include "hv/hv.h"
 #include "metrics/event.h"
 
-/* The lines of a capture: docs/capture-format.md. hv_record.c writes them, hv_replay.c reads them; both
- * by the tables of capture.c, so that a new call is a row there. */
+/* The lines of a capture: docs/capture-format.md. hv_record.c writes them, hv_replay.c reads them;
+ * both by the tables of capture.c, so that a new call is a row there. */
 
 #define CAPTURE_VERSION 1
-#define MAX_CAPTURE_LINE (32u << 20) /* bytes: a console ring with each byte escaped */
-#define MAX_CAPTURE_ANSWERS 16384    /* different questions in one capture */
+#define MAX_CAPTURE_LINE (32u << 20)  /* bytes: a console ring with each byte escaped */
+#define MAX_CAPTURE_ANSWERS 16384     /* different questions in one capture */
 #define MAX_CAPTURE_HELD (256u << 20) /* bytes of answers that a replay keeps at a time */
 #define MAX_CAPTURE_SECONDS 1e9
 
@@ -38,8 +38,8 @@ enum capture_call {
 };
 
 enum field_type {
-	FIELD_UINT,    /* of size 4 or 8 */
-	FIELD_INT,     /* of size 4 or 8 */
+	FIELD_UINT, /* of size 4 or 8 */
+	FIELD_INT,  /* of size 4 or 8 */
 	FIELD_BOOL,
 	FIELD_SECONDS, /* double; NAN is zero */
 	FIELD_TEXT,    /* char[size] */
@@ -70,7 +70,7 @@ struct capture_fields {
 /* What a call takes and answers. */
 struct capture_call_info {
 	struct capture_fields args; /* in struct capture_line */
-	struct capture_fields data; /* of the answer: its struct's, or one of FIELD_ROWS, _WORDS, _BYTES */
+	struct capture_fields data; /* its answer's struct, or one of FIELD_ROWS, _WORDS, _BYTES */
 	struct capture_fields row;  /* of the structs within FIELD_ROWS */
 	size_t size;		    /* of the struct, of a row, of a word; 1 for bytes */
 	size_t max;		    /* rows, words or bytes; 1 for a struct */
@@ -91,7 +91,7 @@ struct capture_line {
 	uint64_t arg[2];
 	const char *path; /* written only */
 	uint32_t error;	  /* positive errno, and then no data */
-	void *data;	  /* n structs, rows, words or bytes; after reading the line's owner frees it */
+	void *data; /* n structs, rows, words or bytes; after reading the line's owner frees it */
 	size_t n;
 	/* LINE_EVENT: its time is on the capture's clock */
 	struct event event;
@@ -117,7 +117,7 @@ int capture_error_parse(const char *text, uint32_t *ret_error);
 /* FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
 uint64_t capture_hash(const char *data, size_t n);
 
-/* Appends the line with its line end. *ret_body: where what follows the time begins, for comparing. */
+/* Appends the line with its line end. *ret_body: where what follows the time begins. */
 void capture_write(struct strbuf *b, const struct capture_line *line, size_t *ret_body);
 
 /* Reads a capture as a stream, one line at a time. */

@@ -37,11 +37,11 @@ struct capture_reader {
 	struct capture_line line;
 	struct members members[MEMBERS];
 	enum where where;
-	const struct capture_field *field; /* whose value comes; NULL: a member that we do not know */
+	const struct capture_field *field; /* whose value comes; NULL: one that we do not know */
 	char *value;			   /* and where it goes */
 	size_t room;			   /* of the line's data */
 	unsigned skip;			   /* depth within a value that we do not know */
-	bool unknown;			   /* a word in it that we do not know */
+	bool unknown;			   /* it has a word that we do not know */
 };
 
 static bool
@@ -60,7 +60,8 @@ has(const struct capture_reader *in, enum capture_member member)
 }
 
 static void
-expect(struct capture_reader *in, enum members_of of, const struct capture_fields *fields, void *base)
+expect(
+    struct capture_reader *in, enum members_of of, const struct capture_fields *fields, void *base)
 {
 	in->members[of] = (struct members){fields, base, 0};
 }
@@ -127,7 +128,8 @@ static int
 on_key(void *arg, const unsigned char *key, size_t n)
 {
 	struct capture_reader *in = arg;
-	int first = in->where == IN_ROW ? OF_ROW : OF_HEADER, last = in->where == IN_ROW ? OF_ROW : OF_DATA;
+	int first = in->where == IN_ROW ? OF_ROW : OF_HEADER,
+	    last = in->where == IN_ROW ? OF_ROW : OF_DATA;
 
 	if (in->skip)
 		return 1;
@@ -164,7 +166,8 @@ stored(struct capture_reader *in, int r)
 	}
 	if (r < 0)
 		return 0;
-	if (f == &capture_line_fields.field[MEMBER_CALL] || f == &capture_line_fields.field[MEMBER_EVENT])
+	if (f == &capture_line_fields.field[MEMBER_CALL] ||
+	    f == &capture_line_fields.field[MEMBER_EVENT])
 		return begin_kind(in);
 	return 1;
 }
@@ -178,7 +181,8 @@ ignored(const struct capture_reader *in)
 static int
 on_number(void *arg, const char *s, size_t n)
 {
-	static const struct capture_field word = {"", FIELD_UINT, false, 0, sizeof(uint32_t), NULL, 0};
+	static const struct capture_field word = {
+	    "", FIELD_UINT, false, 0, sizeof(uint32_t), NULL, 0};
 	struct capture_reader *in = arg;
 
 	if (ignored(in))
@@ -382,7 +386,8 @@ fill(struct capture_reader *in)
 	if (in->at < in->filled)
 		return 1;
 	do
-		got = left > 0 ? pread(in->fd, in->buf, MIN(CHUNK, (size_t) left), in->position) : 0;
+		got =
+		    left > 0 ? pread(in->fd, in->buf, MIN(CHUNK, (size_t) left), in->position) : 0;
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
@@ -415,7 +420,8 @@ feed(struct capture_reader *in)
 		length += n;
 		if (length > MAX_CAPTURE_LINE)
 			return -EBADMSG;
-		good = good && yajl_parse(in->parser, (const unsigned char *) from, n) == yajl_status_ok;
+		good = good &&
+		       yajl_parse(in->parser, (const unsigned char *) from, n) == yajl_status_ok;
 		if (newline)
 			return good && (in->where == AFTER || in->where == BEFORE) ? 0 : -EBADMSG;
 	}

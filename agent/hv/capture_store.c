@@ -51,7 +51,8 @@ capture_store_number(const struct capture_field *f, char *p, const char *s, size
 	text[n] = '\0';
 	switch (f->type) {
 	case FIELD_UINT:
-		return parse_u64(text, 0, UINT64_MAX, &v) < 0 ? -EBADMSG : store_uint(v, p, f->size);
+		return parse_u64(text, 0, UINT64_MAX, &v) < 0 ? -EBADMSG
+							      : store_uint(v, p, f->size);
 	case FIELD_INT:
 		return store_int(text, p, f->size);
 	case FIELD_SECONDS:

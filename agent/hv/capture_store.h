@@ -4,8 +4,8 @@
 
 #include "hv/capture.h"
 
-/* Puts a JSON value into the field at p. -EBADMSG: it does not fit in kind or size; -ENOENT: a word that
- * this version does not know. */
+/* Puts a JSON value into the field at p. -EBADMSG: it does not fit in kind or size; -ENOENT: a word
+ * that this version does not know. */
 int capture_store_number(const struct capture_field *f, char *p, const char *s, size_t n);
 int capture_store_bool(const struct capture_field *f, char *p, bool v);
 int capture_store_text(const struct capture_field *f, char *p, const char *s, size_t n);

@@ -16,7 +16,8 @@ put_text(yajl_gen g, const char *s)
 	(void) yajl_gen_string(g, (const unsigned char *) s, strlen(s));
 }
 
-/* JSON takes UTF-8 only; guests, consoles and logs hold anything. No byte more comes out than went in. */
+/* JSON takes UTF-8 only; guests, consoles and logs hold anything. No byte more comes out than went
+ * in. */
 static void
 put_bytes(yajl_gen g, const char *s, size_t n)
 {
@@ -34,8 +35,7 @@ put_bytes(yajl_gen g, const char *s, size_t n)
 	(void) yajl_gen_string(g, (const unsigned char *) text, n);
 }
 
-static void
-put_number(yajl_gen g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put_number(yajl_gen g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void
 put_number(yajl_gen g, const char *format, ...)
@@ -135,8 +135,9 @@ put_value(yajl_gen g, const struct capture_field *f, const void *base)
 		put_number(g, "%llu", (unsigned long long) get_uint(p, f->size));
 		break;
 	case FIELD_INT:
-		put_number(g, "%lld", f->size == 8 ? (long long) get_uint(p, 8)
-						   : (long long) (int32_t) get_uint(p, 4));
+		put_number(g, "%lld",
+		    f->size == 8 ? (long long) get_uint(p, 8)
+				 : (long long) (int32_t) get_uint(p, 4));
 		break;
 	case FIELD_BOOL:
 		(void) yajl_gen_bool(g, *p != 0);
@@ -152,7 +153,8 @@ put_value(yajl_gen g, const struct capture_field *f, const void *base)
 		put_text(g, text);
 		break;
 	case FIELD_NAME:
-		put_text(g, get_uint(p, f->size) < f->n_names ? f->names[get_uint(p, f->size)] : "?");
+		put_text(
+		    g, get_uint(p, f->size) < f->n_names ? f->names[get_uint(p, f->size)] : "?");
 		break;
 	case FIELD_ERRNO:
 		capture_error_name((uint32_t) get_uint(p, f->size), text, sizeof(text));

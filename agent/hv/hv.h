@@ -54,7 +54,7 @@ struct hv_policy {
 	uint32_t b7, c7, d7;
 };
 
-/* libxenstat's figures that the domain list does not have. */
+/* libxenstat's figures that the domain list does not have. rx: what the guest received. */
 struct hv_xenstat {
 	uint32_t domid;
 	uint64_t net_rx_bytes, net_tx_bytes, block_reads, block_writes;
@@ -77,7 +77,8 @@ struct hv_ops {
 	int (*featureset)(struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n);
 	/* The whole ring, never cleared; the caller frees it. */
 	int (*console_ring)(struct hv *hv, char **ret_text, size_t *ret_n);
-	/* At most max domains, and MAX_HV_LIST, with ids from first on, in one hypercall; ret_n of them. */
+	/* At most max domains, and MAX_HV_LIST, with ids from first on, in one hypercall (another where
+	 * there are many more than the last time); ret_n of them. */
 	int (*domain_list)(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max, size_t *ret_n);
 	int (*domain_policy)(struct hv *hv, uint32_t domid, struct hv_policy *ret);
 	/* Pauses that vCPU for a moment: rarely, and never while the domain is tracked. */
@@ -91,7 +92,7 @@ struct hv_ops {
 	int (*next_change)(struct hv *hv, struct hv_change *ret);
 	/* Asks for changes of this domain's name. */
 	int (*watch_name)(struct hv *hv, uint32_t domid, bool on);
-	/* Slow (17 to 24 ms in the lab); at most max, ret_n of them. */
+	/* Slow (17 to 24 ms in the lab); at most max, ret_n of them. -ENOTCONN: xenstored does not run. */
 	int (*xenstat)(struct hv *hv, struct hv_xenstat *ret, size_t max, size_t *ret_n);
 	/* Dom0's /proc/cpuinfo "model name" and boot id; ret_boot_id[37]. */
 	int (*cpu_model)(struct hv *hv, char *buf, size_t n);
@@ -113,8 +114,8 @@ struct hv {
  * without Xen. */
 int hv_xen_open(struct hv **ret_hv, const char **ret_note);
 
-/* Wraps inner, which it owns if it succeeds; what is written goes to fd, which stays the caller's. -errno:
- * the capture's first line could not be written. */
+/* Wraps inner, which it owns if it succeeds; what is written goes to fd, which stays the caller's.
+ * -errno: the capture's first line could not be written. */
 int hv_record_open(struct hv *inner, int fd, const struct tick *now, struct hv **ret_hv);
 /* Adds an observer's event to the capture. As hv_record_status. */
 int hv_record_event(struct hv *hv, const struct event *e);
@@ -123,11 +124,12 @@ void hv_record_tick(struct hv *hv, const struct tick *now);
 /* 0, or the -errno of the write that ended the recording; the calls themselves go on. */
 int hv_record_status(struct hv *hv);
 
-/* Opens a capture (docs/capture-format.md). Its first instant plays at *start. Answers are those last
- * recorded at or before the time set by hv_replay_seek; a question that nobody asked by then gives
- * -ENODATA. -EBADMSG: not a capture, or none that this version reads; a torn last line is dropped and
- * ret_note says so (static text or NULL). */
-int hv_replay_open(const char *path, const struct tick *start, struct hv **ret_hv, const char **ret_note);
+/* Opens a capture (docs/capture-format.md). Its first instant plays at *start. Answers are those
+ * last recorded at or before the time set by hv_replay_seek; a question that nobody asked by then
+ * gives -ENODATA. -EBADMSG: not a capture, or none that this version reads; a torn last line is
+ * dropped and ret_note says so (static text or NULL). */
+int hv_replay_open(
+    const char *path, const struct tick *start, struct hv **ret_hv, const char **ret_note);
 /* Going back in time plays the capture from its beginning, its events too. */
 void hv_replay_seek(struct hv *hv, const struct tick *now);
 /* The next event at or before the time set, its stamps moved to the replay's time; -EAGAIN: none. */

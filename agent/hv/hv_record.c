@@ -27,8 +27,8 @@ of(struct hv *hv)
 	return (struct record *) hv;
 }
 
-/* Writes the line; with `last`, only if it says something else than the one before. After a failed write
- * the capture ends, with a torn line at worst. */
+/* Writes the line; with `last`, only if it says something else than the one before. After a failed
+ * write the capture ends, with a torn line at worst. */
 static void
 put(struct record *rec, const struct capture_line *line, struct answer *last)
 {
@@ -73,7 +73,8 @@ record_version(struct hv *hv, struct hv_version *ret)
 {
 	int r = of(hv)->inner->ops->version(of(hv)->inner, ret);
 
-	return answered(of(hv), r, &(struct capture_line){.call = CALL_VERSION, .data = ret, .n = 1});
+	return answered(
+	    of(hv), r, &(struct capture_line){.call = CALL_VERSION, .data = ret, .n = 1});
 }
 
 static int
@@ -82,7 +83,8 @@ record_cmdline(struct hv *hv, char ret[MAX_CMDLINE])
 	int r = of(hv)->inner->ops->cmdline(of(hv)->inner, ret);
 
 	return answered(of(hv), r,
-	    &(struct capture_line){.call = CALL_CMDLINE, .data = ret, .n = r < 0 ? 0 : strlen(ret)});
+	    &(struct capture_line){
+		.call = CALL_CMDLINE, .data = ret, .n = r < 0 ? 0 : strlen(ret)});
 }
 
 static int
@@ -90,17 +92,19 @@ record_physinfo(struct hv *hv, struct hv_physinfo *ret)
 {
 	int r = of(hv)->inner->ops->physinfo(of(hv)->inner, ret);
 
-	return answered(of(hv), r, &(struct capture_line){.call = CALL_PHYSINFO, .data = ret, .n = 1});
+	return answered(
+	    of(hv), r, &(struct capture_line){.call = CALL_PHYSINFO, .data = ret, .n = 1});
 }
 
 static int
-record_featureset(struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
+record_featureset(
+    struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
 {
 	int r = of(hv)->inner->ops->featureset(of(hv)->inner, set, words, ret_n);
 
 	return answered(of(hv), r,
 	    &(struct capture_line){
-	        .call = CALL_FEATURESET, .arg = {set}, .data = words, .n = r < 0 ? 0 : *ret_n});
+		.call = CALL_FEATURESET, .arg = {set}, .data = words, .n = r < 0 ? 0 : *ret_n});
 }
 
 static int
@@ -110,8 +114,8 @@ record_console_ring(struct hv *hv, char **ret_text, size_t *ret_n)
 
 	return answered(of(hv), r,
 	    &(struct capture_line){.call = CALL_CONSOLE_RING,
-	        .data = r < 0 ? NULL : *ret_text,
-	        .n = r < 0 ? 0 : *ret_n});
+		.data = r < 0 ? NULL : *ret_text,
+		.n = r < 0 ? 0 : *ret_n});
 }
 
 static int
@@ -121,7 +125,7 @@ record_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t 
 
 	return answered(of(hv), r,
 	    &(struct capture_line){
-	        .call = CALL_DOMAIN_LIST, .arg = {first}, .data = ret, .n = r < 0 ? 0 : *ret_n});
+		.call = CALL_DOMAIN_LIST, .arg = {first}, .data = ret, .n = r < 0 ? 0 : *ret_n});
 }
 
 static int
@@ -130,7 +134,8 @@ record_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 	int r = of(hv)->inner->ops->domain_policy(of(hv)->inner, domid, ret);
 
 	return answered(of(hv), r,
-	    &(struct capture_line){.call = CALL_DOMAIN_POLICY, .arg = {domid}, .data = ret, .n = 1});
+	    &(struct capture_line){
+		.call = CALL_DOMAIN_POLICY, .arg = {domid}, .data = ret, .n = 1});
 }
 
 static int
@@ -139,7 +144,8 @@ record_vcpu_cr4(struct hv *hv, uint32_t domid, unsigned vcpu, uint64_t *ret_cr4)
 	int r = of(hv)->inner->ops->vcpu_cr4(of(hv)->inner, domid, vcpu, ret_cr4);
 
 	return answered(of(hv), r,
-	    &(struct capture_line){.call = CALL_VCPU_CR4, .arg = {domid, vcpu}, .data = ret_cr4, .n = 1});
+	    &(struct capture_line){
+		.call = CALL_VCPU_CR4, .arg = {domid, vcpu}, .data = ret_cr4, .n = 1});
 }
 
 static int
@@ -148,8 +154,10 @@ record_domain_name(struct hv *hv, uint32_t domid, char ret[MAX_HV_NAME])
 	int r = of(hv)->inner->ops->domain_name(of(hv)->inner, domid, ret);
 
 	return answered(of(hv), r,
-	    &(struct capture_line){
-	        .call = CALL_DOMAIN_NAME, .arg = {domid}, .data = ret, .n = r < 0 ? 0 : strlen(ret)});
+	    &(struct capture_line){.call = CALL_DOMAIN_NAME,
+		.arg = {domid},
+		.data = ret,
+		.n = r < 0 ? 0 : strlen(ret)});
 }
 
 static int
@@ -167,7 +175,7 @@ record_next_change(struct hv *hv, struct hv_change *ret)
 	if (r == 0 && rec->status == 0)
 		put(rec,
 		    &(struct capture_line){
-		        .kind = LINE_ANSWER, .t = rec->t, .call = CALL_CHANGE, .data = ret, .n = 1},
+			.kind = LINE_ANSWER, .t = rec->t, .call = CALL_CHANGE, .data = ret, .n = 1},
 		    NULL);
 	return r;
 }
@@ -193,7 +201,8 @@ record_cpu_model(struct hv *hv, char *buf, size_t n)
 	int r = of(hv)->inner->ops->cpu_model(of(hv)->inner, buf, n);
 
 	return answered(of(hv), r,
-	    &(struct capture_line){.call = CALL_CPU_MODEL, .data = buf, .n = r < 0 ? 0 : strlen(buf)});
+	    &(struct capture_line){
+		.call = CALL_CPU_MODEL, .data = buf, .n = r < 0 ? 0 : strlen(buf)});
 }
 
 static int
@@ -203,7 +212,7 @@ record_boot_id(struct hv *hv, char ret_boot_id[37])
 
 	return answered(of(hv), r,
 	    &(struct capture_line){
-	        .call = CALL_BOOT_ID, .data = ret_boot_id, .n = r < 0 ? 0 : strlen(ret_boot_id)});
+		.call = CALL_BOOT_ID, .data = ret_boot_id, .n = r < 0 ? 0 : strlen(ret_boot_id)});
 }
 
 static int
@@ -213,10 +222,10 @@ record_console_log(struct hv *hv, const char *path, size_t max, char **ret_text,
 
 	return answered(of(hv), r,
 	    &(struct capture_line){.call = CALL_CONSOLE_LOG,
-	        .arg = {capture_hash(path, strlen(path))},
-	        .path = path,
-	        .data = r < 0 ? NULL : *ret_text,
-	        .n = r < 0 ? 0 : *ret_n});
+		.arg = {capture_hash(path, strlen(path))},
+		.path = path,
+		.data = r < 0 ? NULL : *ret_text,
+		.n = r < 0 ? 0 : *ret_n});
 }
 
 static void
@@ -254,12 +263,15 @@ int
 hv_record_open(struct hv *inner, int fd, const struct tick *now, struct hv **ret_hv)
 {
 	struct record *rec = xcalloc(1, sizeof(*rec));
-	struct capture_line header = {
-	    .kind = LINE_HEADER, .version = CAPTURE_VERSION, .recorded = now->real, .agent = PACKAGE_VERSION};
+	struct capture_line header = {.kind = LINE_HEADER,
+	    .version = CAPTURE_VERSION,
+	    .recorded = now->real,
+	    .agent = PACKAGE_VERSION};
 	struct hv_version v;
 
 	if (inner->ops->version(inner, &v) == 0)
-		(void) snprintf(header.xen, sizeof(header.xen), "%u.%u%s", v.major, v.minor, v.extra);
+		(void) snprintf(
+		    header.xen, sizeof(header.xen), "%u.%u%s", v.major, v.minor, v.extra);
 	rec->hv = (struct hv){&record_ops, inner->replay, inner->hypercalls, inner->xenstore_reads};
 	rec->inner = inner;
 	rec->fd = fd;

@@ -16,7 +16,7 @@
 /* A queue of events or of changes. */
 struct queue {
 	char *item;
-	size_t size;	    /* of an item */
+	size_t size; /* of an item */
 	size_t first, n, room;
 };
 
@@ -25,14 +25,14 @@ struct replay {
 	struct capture_reader *in;
 	struct capture_line next; /* read, and not yet due */
 	bool has_next;
-	double start;	/* CLOCK_MONOTONIC of the capture's first instant */
-	double base;	/* where the current header's times begin, seconds since start */
-	double last;	/* of the newest line that was played */
+	double start; /* CLOCK_MONOTONIC of the capture's first instant */
+	double base;  /* where the current header's times begin, seconds since start */
+	double last;  /* of the newest line that was played */
 	double length;
 	struct answers answers;
-	size_t held;	/* bytes of them */
+	size_t held; /* bytes of them */
 	struct queue events, changes;
-	int wake;	/* eventfd: readable while there are changes */
+	int wake; /* eventfd: readable while there are changes */
 	unsigned fail_nth;
 	int fail_error;
 };
@@ -55,7 +55,8 @@ queue_add(struct queue *q, const void *item)
 		char *more = xmalloc(room * q->size);
 
 		for (size_t i = 0; i < q->n; i++)
-			memcpy(more + i * q->size, q->item + (q->first + i) % q->room * q->size, q->size);
+			memcpy(more + i * q->size, q->item + (q->first + i) % q->room * q->size,
+			    q->size);
 		free(q->item);
 		q->item = more;
 		q->first = 0;
@@ -100,7 +101,8 @@ forget_parts(struct replay *rp, uint64_t first)
 {
 	const struct answer *a;
 
-	while ((a = answers_find_below(&rp->answers, CALL_DOMAIN_LIST, UINT64_MAX)) && a->arg[0] > first) {
+	while ((a = answers_find_below(&rp->answers, CALL_DOMAIN_LIST, UINT64_MAX)) &&
+	       a->arg[0] > first) {
 		rp->held -= a->n * sizeof(struct hv_domain);
 		answers_forget_above(&rp->answers, CALL_DOMAIN_LIST, a->arg[0] - 1);
 	}
@@ -157,7 +159,7 @@ play(struct replay *rp, struct capture_line *line)
 	return r;
 }
 
-/* Plays all lines up to this many seconds after the start. -ENODATA: there is nothing after them. */
+/* Plays all lines up to this many seconds after the start. -ENODATA: none is left. */
 static int
 play_until(struct replay *rp, double t)
 {
@@ -201,7 +203,8 @@ fault(struct replay *rp)
 
 /* The answer to a question, whatever error it was. */
 static int
-find(struct replay *rp, enum capture_call call, uint64_t arg0, uint64_t arg1, const struct answer **ret)
+find(struct replay *rp, enum capture_call call, uint64_t arg0, uint64_t arg1,
+    const struct answer **ret)
 {
 	const struct answer *a;
 	int r = fault(rp);
@@ -222,7 +225,8 @@ find(struct replay *rp, enum capture_call call, uint64_t arg0, uint64_t arg1, co
 
 /* An answer that is one struct of this size. */
 static int
-find_struct(struct hv *hv, enum capture_call call, uint64_t arg0, uint64_t arg1, void *ret, size_t size)
+find_struct(
+    struct hv *hv, enum capture_call call, uint64_t arg0, uint64_t arg1, void *ret, size_t size)
 {
 	const struct answer *a;
 	int r = find(of(hv), call, arg0, arg1, &a);
@@ -246,7 +250,8 @@ find_string(struct hv *hv, enum capture_call call, uint64_t arg0, char *buf, siz
 
 /* The newest max bytes of an answer that is a text. */
 static int
-find_text(struct hv *hv, enum capture_call call, uint64_t arg0, size_t max, char **ret_text, size_t *ret_n)
+find_text(struct hv *hv, enum capture_call call, uint64_t arg0, size_t max, char **ret_text,
+    size_t *ret_n)
 {
 	const struct answer *a;
 	int r = find(of(hv), call, arg0, 0, &a);
@@ -280,7 +285,8 @@ replay_physinfo(struct hv *hv, struct hv_physinfo *ret)
 }
 
 static int
-replay_featureset(struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
+replay_featureset(
+    struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
 {
 	const struct answer *a;
 	int r = find(of(hv), CALL_FEATURESET, set, 0, &a);
@@ -392,7 +398,8 @@ replay_boot_id(struct hv *hv, char ret_boot_id[37])
 static int
 replay_console_log(struct hv *hv, const char *path, size_t max, char **ret_text, size_t *ret_n)
 {
-	return find_text(hv, CALL_CONSOLE_LOG, capture_hash(path, strlen(path)), max, ret_text, ret_n);
+	return find_text(
+	    hv, CALL_CONSOLE_LOG, capture_hash(path, strlen(path)), max, ret_text, ret_n);
 }
 
 static void
@@ -448,7 +455,8 @@ check(struct replay *rp)
 }
 
 int
-hv_replay_open(const char *path, const struct tick *start, struct hv **ret_hv, const char **ret_note)
+hv_replay_open(
+    const char *path, const struct tick *start, struct hv **ret_hv, const char **ret_note)
 {
 	_cleanup_(hv_closep) struct hv *hv = NULL;
 	struct replay *rp = xcalloc(1, sizeof(*rp));
@@ -468,7 +476,8 @@ hv_replay_open(const char *path, const struct tick *start, struct hv **ret_hv, c
 		r = check(rp);
 	if (r < 0)
 		return r;
-	*ret_note = capture_torn(rp->in) ? "the capture's last line was cut short and is left out" : NULL;
+	*ret_note =
+	    capture_torn(rp->in) ? "the capture's last line was cut short and is left out" : NULL;
 	rewind_replay(rp);
 	(void) play_until(rp, 0);
 	*ret_hv = hv;

@@ -19,7 +19,7 @@
 #include "hv/dom0_files.h"
 
 #define FIRST_RING (64 * 1024)
-#define FEW_DOMAINS (4096 / sizeof(xc_domaininfo_t)) /* whose list fits the page that libxencall keeps */
+#define FEW_DOMAINS (4096 / sizeof(xc_domaininfo_t)) /* fit the page that libxencall keeps */
 #define MAX_POLICY_LEAVES 512 /* 4.17 has fewer than 128; larger than needed is fine */
 #define MAX_POLICY_MSRS 64
 #define CPUINFO "/proc/cpuinfo"
@@ -37,10 +37,10 @@ struct hv_xen {
 	struct hv hv;
 	xentoollog_logger logger;
 	xc_interface *xc;
-	struct xs_handle *xs;	   /* NULL: there is no xenstore */
-	xenstat_handle *stat;	   /* NULL until it is asked for */
-	xc_domaininfo_t *list;	   /* MAX_HV_LIST */
-	size_t domains;		   /* there were so many when the list was asked for last */
+	struct xs_handle *xs;  /* NULL: there is no xenstore */
+	xenstat_handle *stat;  /* NULL until it is asked for */
+	xc_domaininfo_t *list; /* MAX_HV_LIST */
+	size_t domains;	       /* there were so many when the list was asked for last */
 };
 
 static struct hv_xen *
@@ -71,12 +71,10 @@ xenstore_failure(void)
 	return errno == EBADF ? -ENOTCONN : failure();
 }
 
-/* The libraries write errors and progress to standard error unless they are given this. The errors come
- * back as errno too. */
-static void
-log_vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-    const char *format, va_list ap)
-    __attribute__((format(printf, 5, 0)));
+/* The libraries write errors and progress to standard error unless they are given this. The errors
+ * come back as errno too. */
+static void log_vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval,
+    const char *context, const char *format, va_list ap) __attribute__((format(printf, 5, 0)));
 
 static void
 log_vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
@@ -98,8 +96,8 @@ log_progress(xentoollog_logger *logger, const char *context, const char *doing, 
 	(void) logger, (void) context, (void) doing, (void) percent, (void) done, (void) total;
 }
 
-/* Where xenstored does not run, the library falls back to the kernel's xenbus device, and a read there
- * waits, unkillable, until it does. libxenstat opens its own connection in the same way. */
+/* Where xenstored does not run, the library falls back to the kernel's xenbus device, and a read
+ * there waits, unkillable, until it does. libxenstat opens its own connection in the same way. */
 static bool
 xenstored_runs(void)
 {
@@ -124,7 +122,8 @@ xen_version(struct hv *hv, struct hv_version *ret)
 	ret->major = (unsigned) version >> 16;
 	ret->minor = (unsigned) version & 0xffff;
 	str_copy(ret->extra, sizeof(ret->extra), strcmp(extra, DENIED) == 0 ? "" : extra);
-	str_copy(ret->changeset, sizeof(ret->changeset), strcmp(changeset, DENIED) == 0 ? "" : changeset);
+	str_copy(ret->changeset, sizeof(ret->changeset),
+	    strcmp(changeset, DENIED) == 0 ? "" : changeset);
 	str_copy(ret->capabilities, sizeof(ret->capabilities), capabilities);
 	return 0;
 }
@@ -164,7 +163,8 @@ xen_physinfo(struct hv *hv, struct hv_physinfo *ret)
 }
 
 static int
-xen_featureset(struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
+xen_featureset(
+    struct hv *hv, enum hv_featureset set, uint32_t words[MAX_FEATURE_WORDS], size_t *ret_n)
 {
 #ifdef HAVE_XC_GET_CPU_FEATURESET
 	static const uint32_t index[HV_FEATURESETS] = {
@@ -221,8 +221,8 @@ domain_of(const xc_domaininfo_t *info)
 	    .domid = info->domain,
 	    .hvm = hvm,
 	    .hap = info->flags & XEN_DOMINF_hap,
-	    /* A PVH guest has a local APIC, as Dom0 an I/O APIC and PCI too; but only a device model
-	     * brings an emulated chipset. */
+	    /* A PVH guest has a local APIC, as Dom0 an I/O APIC and PCI too; but only a device
+	     * model brings an emulated chipset. */
 	    .device_model = hvm && (info->arch_config.emulation_flags & XEN_X86_EMU_PM),
 	    .dying = info->flags & XEN_DOMINF_dying,
 	    .crashed = down && reason == SHUTDOWN_crash,
@@ -241,8 +241,8 @@ domain_of(const xc_domaininfo_t *info)
 	return d;
 }
 
-/* Room for all that there can be costs more than the hypercall, since the library maps, locks and copies
- * it: asks for some more than there were, and again if that is not enough. */
+/* Room for all that there can be costs more than the hypercall, since the library maps, locks and
+ * copies it: asks for some more than there were, and again if that is not enough. */
 static int
 get_list(struct hv *hv, uint32_t first, size_t max)
 {
@@ -297,7 +297,8 @@ policy_leaves(struct hv *hv, uint32_t domid, xen_cpuid_leaf_t *leaves, uint32_t 
 	xc_cpu_policy_destroy(policy);
 	return r;
 #elif defined HAVE_XC_GET_DOMAIN_CPU_POLICY
-	return xc_get_domain_cpu_policy(ask(hv), domid, n, leaves, &n_msrs, msrs) < 0 ? failure() : 0;
+	return xc_get_domain_cpu_policy(ask(hv), domid, n, leaves, &n_msrs, msrs) < 0 ? failure()
+										      : 0;
 #else
 	(void) hv, (void) domid, (void) leaves, (void) n, (void) msrs, (void) n_msrs;
 	return -ENOSYS;
@@ -328,8 +329,8 @@ xen_vcpu_cr4(struct hv *hv, uint32_t domid, unsigned vcpu, uint64_t *ret_cr4)
 
 	if (vcpu > UINT16_MAX)
 		return -EINVAL;
-	if (xc_domain_hvm_getcontext_partial(ask(hv), domid, HVM_SAVE_CODE(CPU), (uint16_t) vcpu, &cpu,
-	        sizeof(cpu)) < 0)
+	if (xc_domain_hvm_getcontext_partial(
+		ask(hv), domid, HVM_SAVE_CODE(CPU), (uint16_t) vcpu, &cpu, sizeof(cpu)) < 0)
 		return failure();
 	*ret_cr4 = cpu.cr4;
 	return 0;
@@ -366,7 +367,8 @@ path_domid(const char *path, uint32_t *ret_domid)
 	char id[16], again[64];
 	uint64_t domid;
 
-	if (sscanf(path, "/local/domain/%15[0-9]/", id) != 1 || parse_u64(id, 0, UINT32_MAX, &domid) < 0)
+	if (sscanf(path, "/local/domain/%15[0-9]/", id) != 1 ||
+	    parse_u64(id, 0, UINT32_MAX, &domid) < 0)
 		return false;
 	(void) snprintf(again, sizeof(again), NAME_PATH, (unsigned) domid);
 	*ret_domid = (uint32_t) domid;
@@ -452,8 +454,8 @@ xen_xenstat(struct hv *hv, struct hv_xenstat *ret, size_t max, size_t *ret_n)
 		return failure();
 	node = xenstat_get_node(x->stat, XENSTAT_NETWORK | XENSTAT_VBD);
 	hv->hypercalls += 2; /* its physinfo and domain list */
-	/* It says nothing of the reason, and leaves out domains that have lost their names, even Dom0: perhaps
-	 * a new handle has better luck. */
+	/* It says nothing of the reason, and leaves out domains that have lost their names, even
+	 * Dom0: perhaps a new handle has better luck. */
 	if (!node || xenstat_node_num_domains(node) == 0) {
 		if (node)
 			xenstat_free_node(node);

@@ -25,7 +25,8 @@ ask_all(struct hv *hv)
 	uint64_t cr4;
 
 	if (hv->ops->version(hv, &version) == 0)
-		sum += strlen(version.extra) + strlen(version.changeset) + strlen(version.capabilities);
+		sum += strlen(version.extra) + strlen(version.changeset) +
+		       strlen(version.capabilities);
 	if (hv->ops->cmdline(hv, text) == 0)
 		sum += strlen(text);
 	(void) hv->ops->physinfo(hv, &physinfo);
@@ -34,7 +35,8 @@ ask_all(struct hv *hv)
 			sum += words[n ? n - 1 : 0];
 	if (hv->ops->console_ring(hv, &ring, &n) == 0)
 		sum += (size_t) ring[n];
-	for (uint32_t first = 0; hv->ops->domain_list(hv, first, domain, MAX_HV_LIST, &n) == 0 && n > 0;) {
+	for (uint32_t first = 0;
+	     hv->ops->domain_list(hv, first, domain, MAX_HV_LIST, &n) == 0 && n > 0;) {
 		uint32_t last = domain[n - 1].domid;
 
 		(void) hv->ops->domain_policy(hv, last, &policy);

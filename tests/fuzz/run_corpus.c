@@ -8,8 +8,8 @@
 #include "base/util.h"
 #include "tests/tap.h"
 
-/* Runs a fuzz target over the files given or, without any, over its corpus: what the fuzzer once found
- * stays found, without a fuzzer. */
+/* Runs a fuzz target over the files given or, without any, over its corpus: what the fuzzer once
+ * found stays found, without a fuzzer. */
 
 #define MAX_CORPUS_FILE (64u << 20)
 
@@ -22,7 +22,8 @@ run_file(const char *path)
 	size_t n = 0;
 	int r = file_read(path, MAX_CORPUS_FILE, &text, &n);
 
-	ok(r == 0 && LLVMFuzzerTestOneInput((const uint8_t *) text, n) == 0, "%s is survived", path);
+	ok(r == 0 && LLVMFuzzerTestOneInput((const uint8_t *) text, n) == 0, "%s is survived",
+	    path);
 }
 
 static int

@@ -33,7 +33,8 @@ fake_next_change(struct hv *hv, struct hv_change *ret)
 	(void) hv;
 	if (changes_left == 0)
 		return -EAGAIN;
-	*ret = --changes_left ? (struct hv_change){.domains = true} : (struct hv_change){.name = true, .domid = 2};
+	*ret = --changes_left ? (struct hv_change){.domains = true}
+			      : (struct hv_change){.name = true, .domid = 2};
 	return 0;
 }
 
@@ -104,7 +105,8 @@ ask_all(struct hv *hv, struct said *s)
 	s->r[i++] = ops->cmdline(hv, s->cmdline);
 	s->r[i++] = ops->physinfo(hv, &s->physinfo);
 	for (int set = 0; set < HV_FEATURESETS; set++)
-		s->r[i++] = ops->featureset(hv, (enum hv_featureset) set, s->words[set], &s->n_words[set]);
+		s->r[i++] =
+		    ops->featureset(hv, (enum hv_featureset) set, s->words[set], &s->n_words[set]);
 	s->r[i++] = ops->console_ring(hv, &s->ring, &n);
 	s->r[i++] = ops->domain_list(hv, 0, s->domain, 8, &s->n_domains);
 	s->r[i++] = ops->domain_policy(hv, 1, &s->policy);
@@ -133,23 +135,23 @@ static bool
 same_domain(const struct hv_domain *a, const struct hv_domain *b)
 {
 	return SAME(domid) && memcmp(a->uuid, b->uuid, 16) == 0 && SAME(hvm) && SAME(hap) &&
-	    SAME(device_model) && SAME(dying) && SAME(crashed) && SAME(shutdown) && SAME(paused) &&
-	    SAME(blocked) && SAME(running) && SAME(online_vcpus) && SAME(max_vcpu_id) && SAME(cpu_ns) &&
-	    SAME(pages) && SAME(max_pages);
+	       SAME(device_model) && SAME(dying) && SAME(crashed) && SAME(shutdown) &&
+	       SAME(paused) && SAME(blocked) && SAME(running) && SAME(online_vcpus) &&
+	       SAME(max_vcpu_id) && SAME(cpu_ns) && SAME(pages) && SAME(max_pages);
 }
 
 static bool
 same_stat(const struct hv_xenstat *a, const struct hv_xenstat *b)
 {
 	return SAME(domid) && SAME(net_rx_bytes) && SAME(net_tx_bytes) && SAME(block_reads) &&
-	    SAME(block_writes) && SAME(has_net) && SAME(has_block);
+	       SAME(block_writes) && SAME(has_net) && SAME(has_block);
 }
 
 static bool
 same_physinfo(const struct hv_physinfo *a, const struct hv_physinfo *b)
 {
 	return SAME(cpus) && SAME(cpu_khz) && SAME(total_pages) && SAME(free_pages) && SAME(hvm) &&
-	    SAME(pv) && SAME(hap) && SAME(shadow);
+	       SAME(pv) && SAME(hap) && SAME(shadow);
 }
 
 static void
@@ -166,19 +168,25 @@ compare(const struct said *a, const struct said *b, const char *when)
 		stats = stats && same_stat(&a->stat[i], &b->stat[i]);
 	ok(same == (int) a->n, "%s: each of %zu calls returns the same, errors too", when, a->n);
 	ok(a->version.major == b->version.major && a->version.minor == b->version.minor &&
-	    strcmp(a->version.extra, b->version.extra) == 0 && strcmp(a->version.changeset, b->version.changeset) == 0 &&
-	    strcmp(a->version.capabilities, b->version.capabilities) == 0, "%s: the version is equal", when);
+		strcmp(a->version.extra, b->version.extra) == 0 &&
+		strcmp(a->version.changeset, b->version.changeset) == 0 &&
+		strcmp(a->version.capabilities, b->version.capabilities) == 0,
+	    "%s: the version is equal", when);
 	ok(strcmp(a->cmdline, b->cmdline) == 0, "%s: the command line is equal", when);
 	ok(same_physinfo(&a->physinfo, &b->physinfo), "%s: physinfo is equal", when);
 	ok(memcmp(a->words, b->words, sizeof(a->words)) == 0 &&
-	    memcmp(a->n_words, b->n_words, sizeof(a->n_words)) == 0, "%s: the featuresets are equal", when);
+		memcmp(a->n_words, b->n_words, sizeof(a->n_words)) == 0,
+	    "%s: the featuresets are equal", when);
 	ok(domains && a->n_domains > 1, "%s: the domains are equal", when);
-	ok(memcmp(&a->policy, &b->policy, sizeof(a->policy)) == 0 && a->cr4 == b->cr4, "%s: policy and CR4 are equal", when);
+	ok(memcmp(&a->policy, &b->policy, sizeof(a->policy)) == 0 && a->cr4 == b->cr4,
+	    "%s: policy and CR4 are equal", when);
 	ok(strcmp(a->name, b->name) == 0, "%s: the name is equal", when);
 	ok(stats && a->n_stats > 1, "%s: libxenstat's figures are equal", when);
-	ok(strcmp(a->model, b->model) == 0 && strcmp(a->boot_id, b->boot_id) == 0, "%s: the CPU model and boot id are equal", when);
+	ok(strcmp(a->model, b->model) == 0 && strcmp(a->boot_id, b->boot_id) == 0,
+	    "%s: the CPU model and boot id are equal", when);
 	ok(strcmp(a->log, b->log) == 0, "%s: the console log is equal", when);
-	ok(strcmp(b->ring, RING_PLAYED) == 0, "%s: the console ring is equal, but that broken UTF-8 became ?", when);
+	ok(strcmp(b->ring, RING_PLAYED) == 0,
+	    "%s: the console ring is equal, but that broken UTF-8 became ?", when);
 }
 
 static const struct event event_shadow = {.kind = EVENT_SHADOW_OP,
@@ -222,16 +230,20 @@ record(struct said *first, struct said *second, char path[64])
 
 	(void) snprintf(path, 64, "/proc/self/fd/%d", fileno(f));
 	fake->hv.hypercalls = 5;
-	ok(hv_record_open(&fake->hv, fileno(f), &t, &hv) == 0 && hv->hypercalls == 6, "recording begins with the version");
+	ok(hv_record_open(&fake->hv, fileno(f), &t, &hv) == 0 && hv->hypercalls == 6,
+	    "recording begins with the version");
 	ask_all(hv, first);
 	(void) fstat(fileno(f), &st);
 	ask_all(hv, &same);
 	(void) fstat(fileno(f), &again);
-	ok(st.st_size > 0 && st.st_size == again.st_size, "answers that have not changed are not written again");
+	ok(st.st_size > 0 && st.st_size == again.st_size,
+	    "answers that have not changed are not written again");
 	said_done(&same);
 	ok(hv->hypercalls == fake->hv.hypercalls && hv->xenstore_reads == fake->hv.xenstore_reads &&
-	    hv->xenstore_reads == 4, "the recorder's counters are those of what it wraps");
-	ok(hv->ops->change_fd(hv) == 77 && hv->ops->watch_name(hv, 1, true) == 0 && fake->domain[0].watched,
+		hv->xenstore_reads == 4,
+	    "the recorder's counters are those of what it wraps");
+	ok(hv->ops->change_fd(hv) == 77 && hv->ops->watch_name(hv, 1, true) == 0 &&
+		fake->domain[0].watched,
 	    "watches go through");
 	record_event_at(hv, event_process, 0.5);
 	record_event_at(hv, event_shadow, 2.000000001);
@@ -242,7 +254,8 @@ record(struct said *first, struct said *second, char path[64])
 	t = at(5);
 	hv_record_tick(hv, &t);
 	ok(hv->ops->next_change(hv, &change) == 0 && change.domains, "changes go through");
-	ok(hv->ops->next_change(hv, &change) == 0 && change.name && change.domid == 2, "names' too");
+	ok(hv->ops->next_change(hv, &change) == 0 && change.name && change.domid == 2,
+	    "names' too");
 	ok(hv->ops->next_change(hv, &change) == -EAGAIN, "and there is an end to them");
 	ask_all(hv, second);
 	record_event_at(hv, event_shadow, 4.75);
@@ -256,13 +269,13 @@ same_event(const struct event *a, const struct event *b, double seconds)
 {
 	struct event x = *a, y = *b;
 	bool times = fabs(y.at - (seconds + 500)) < 1e-8 &&
-	    (isnan(x.seconds) ? isnan(y.seconds) : fabs(x.seconds - y.seconds) < 1e-9);
+		     (isnan(x.seconds) ? isnan(y.seconds) : fabs(x.seconds - y.seconds) < 1e-9);
 
 	x.at = y.at = x.seconds = y.seconds = 0;
-	return times && x.kind == y.kind && x.source == y.source && x.pid == y.pid && x.domid == y.domid &&
-	    x.op == y.op && x.mode == y.mode && x.result == y.result && x.pages == y.pages &&
-	    x.dirty == y.dirty && x.role == y.role && x.toolstack == y.toolstack &&
-	    x.started == y.started && strcmp(x.comm, y.comm) == 0;
+	return times && x.kind == y.kind && x.source == y.source && x.pid == y.pid &&
+	       x.domid == y.domid && x.op == y.op && x.mode == y.mode && x.result == y.result &&
+	       x.pages == y.pages && x.dirty == y.dirty && x.role == y.role &&
+	       x.toolstack == y.toolstack && x.started == y.started && strcmp(x.comm, y.comm) == 0;
 }
 
 static bool
@@ -280,12 +293,15 @@ check_events(struct hv *hv)
 	struct tick t = {501, 0};
 
 	hv_replay_seek(hv, &t);
-	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_process, &e, 0.5), "the event at 0.5 s is due after 1 s");
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_process, &e, 0.5),
+	    "the event at 0.5 s is due after 1 s");
 	ok(hv_replay_next_event(hv, &e) == -EAGAIN, "and no other");
 	t.mono = 505;
 	hv_replay_seek(hv, &t);
-	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 2.000000001), "the second has all its figures");
-	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 4.75), "one that came late keeps its own time");
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 2.000000001),
+	    "the second has all its figures");
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 4.75),
+	    "one that came late keeps its own time");
 	ok(hv_replay_next_event(hv, &e) == -EAGAIN, "then there are no more");
 }
 
@@ -296,7 +312,8 @@ check_changes(struct hv *hv)
 
 	ok(readable(hv->ops->change_fd(hv)), "when there are changes the descriptor is readable");
 	ok(hv->ops->next_change(hv, &c) == 0 && c.domains && !c.name, "the first change comes");
-	ok(hv->ops->next_change(hv, &c) == 0 && !c.domains && c.name && c.domid == 2, "and the second");
+	ok(hv->ops->next_change(hv, &c) == 0 && !c.domains && c.name && c.domid == 2,
+	    "and the second");
 	ok(hv->ops->next_change(hv, &c) == -EAGAIN, "and no more");
 	ok(!readable(hv->ops->change_fd(hv)), "and the descriptor is not readable any more");
 }
@@ -313,7 +330,8 @@ test_round_trip(void)
 	struct hv_domain d[4];
 	size_t n;
 
-	ok(hv_replay_open(path, &t, &hv, &note) == 0 && hv->replay && !note, "what was recorded is played");
+	ok(hv_replay_open(path, &t, &hv, &note) == 0 && hv->replay && !note,
+	    "what was recorded is played");
 	(void) fclose(f); /* the replay has the file open on its own */
 	ok(fabs(hv_replay_length(hv) - 5) < 1e-9, "it lasts five seconds");
 	ask_all(hv, &played);
@@ -363,7 +381,8 @@ test_faults(void)
 		said_done(&played);
 	}
 	hv_replay_fail(hv, 2, EIO);
-	ok(hv->ops->watch_name(hv, 1, true) == 0 && hv->ops->next_change(hv, &c) == -EIO, "so may watches and changes");
+	ok(hv->ops->watch_name(hv, 1, true) == 0 && hv->ops->next_change(hv, &c) == -EIO,
+	    "so may watches and changes");
 	hv_replay_fail(hv, 1, EIO);
 	hv_replay_fail(hv, 0, 0);
 	ok(hv->ops->watch_name(hv, 1, true) == 0, "and it can be turned off");
@@ -394,7 +413,8 @@ test_torn(void)
 		torn += r == 0 && note;
 		other += r != 0 && r != -EBADMSG;
 	}
-	ok(whole > 20 && torn > whole, "cut anywhere, the whole lines are played and the torn one is left out");
+	ok(whole > 20 && torn > whole,
+	    "cut anywhere, the whole lines are played and the torn one is left out");
 	ok(other == 0, "cut in its first line it is not a capture");
 	said_done(&first);
 	said_done(&second);
@@ -412,9 +432,11 @@ test_write_errors(void)
 	char cmdline[MAX_CMDLINE];
 
 	ok(hv_record_open(&fake->hv, fd, &t, &hv) == -ENOSPC && !hv, "a full disk is said at once");
-	ok(pipe(pipe_fd) == 0 && hv_record_open(&fake->hv, pipe_fd[1], &t, &hv) == 0, "and what is wrapped is still the caller's");
+	ok(pipe(pipe_fd) == 0 && hv_record_open(&fake->hv, pipe_fd[1], &t, &hv) == 0,
+	    "and what is wrapped is still the caller's");
 	(void) close(pipe_fd[1]);
-	ok(hv->ops->cmdline(hv, cmdline) == 0 && hv_record_status(hv) == -EBADF, "a write that fails later does not fail the call");
+	ok(hv->ops->cmdline(hv, cmdline) == 0 && hv_record_status(hv) == -EBADF,
+	    "a write that fails later does not fail the call");
 	ok(hv_record_event(hv, &e) == -EBADF && hv->ops->cmdline(hv, cmdline) == 0, "but is told");
 	(void) close(pipe_fd[0]);
 	hv_closep(&hv);
@@ -449,13 +471,16 @@ test_many_domains(void)
 
 	t = at(0);
 	ok(hv_replay_open(path, &t, &hv, &note) == 0, "1500 domains are played");
-	for (uint32_t first = 0; hv->ops->domain_list(hv, first, d, 100, &n) == 0 && n > 0; total += n)
+	for (uint32_t first = 0; hv->ops->domain_list(hv, first, d, 100, &n) == 0 && n > 0;
+	     total += n)
 		first = d[n - 1].domid + 1;
-	ok(total == DOMAINS && d[n].domid > 0, "whatever portions are asked for, each comes once: %zu", total);
+	ok(total == DOMAINS && d[n].domid > 0,
+	    "whatever portions are asked for, each comes once: %zu", total);
 	t = at(1);
 	hv_replay_seek(hv, &t);
 	ok(hv->ops->domain_list(hv, 0, d, MAX_HV_LIST, &n) == 0 && n == 2, "then there are two");
-	ok(hv->ops->domain_list(hv, 1025, d, MAX_HV_LIST, &n) == 0 && n == 0, "and none from 1025 on");
+	ok(hv->ops->domain_list(hv, 1025, d, MAX_HV_LIST, &n) == 0 && n == 0,
+	    "and none from 1025 on");
 }
 
 /* What a real host said: Xen 4.17.7 in QEMU, Dom0 and one guest that gets another name. */
@@ -463,8 +488,8 @@ static void
 test_golden(void)
 {
 	_cleanup_(hv_closep) struct hv *hv = NULL;
-	_cleanup_(freep) char *path =
-	    xasprintf("%s/tests/golden/captures/qemu-idle.jsonl", getenv("srcdir") ? getenv("srcdir") : ".");
+	_cleanup_(freep) char *path = xasprintf(
+	    "%s/tests/golden/captures/qemu-idle.jsonl", getenv("srcdir") ? getenv("srcdir") : ".");
 	struct tick t = {100, 0};
 	const char *note;
 	struct said s;
@@ -476,12 +501,18 @@ test_golden(void)
 		return;
 	}
 	ask_all(hv, &s);
-	ok(s.version.major == 4 && s.version.minor == 17 && strcmp(s.version.extra, ".7") == 0, "a real host's version");
-	ok(s.words[HV_FEATURES_HOST][5] >> 20 & 1 && !(s.words[HV_FEATURES_PV][5] >> 20 & 1), "SMAP is there, but not for PV guests");
-	ok(strncmp(s.ring, "(XEN) Xen version 4.17.7", 24) == 0 && strstr(s.cmdline, "eager-fpu"), "its console and command line");
-	ok(s.n_domains == 2 && !s.domain[0].hvm && s.domain[1].hvm && s.domain[1].hap && !s.domain[1].device_model,
+	ok(s.version.major == 4 && s.version.minor == 17 && strcmp(s.version.extra, ".7") == 0,
+	    "a real host's version");
+	ok(s.words[HV_FEATURES_HOST][5] >> 20 & 1 && !(s.words[HV_FEATURES_PV][5] >> 20 & 1),
+	    "SMAP is there, but not for PV guests");
+	ok(strncmp(s.ring, "(XEN) Xen version 4.17.7", 24) == 0 && strstr(s.cmdline, "eager-fpu"),
+	    "its console and command line");
+	ok(s.n_domains == 2 && !s.domain[0].hvm && s.domain[1].hvm && s.domain[1].hap &&
+		!s.domain[1].device_model,
 	    "Dom0 is PV, the guest PVH");
-	ok(s.domain[0].pages == 262144 && s.domain[1].uuid[0] == 0x78 && s.domain[1].uuid[15] == 0x28, "its figures");
+	ok(s.domain[0].pages == 262144 && s.domain[1].uuid[0] == 0x78 &&
+		s.domain[1].uuid[15] == 0x28,
+	    "its figures");
 	ok(s.policy.b7 >> 20 & 1 && s.cr4 == 0x3506f0, "the guest sees SMAP and has it on");
 	ok(strcmp(s.name, "g1") == 0, "its name at the beginning");
 	said_done(&s);
