@@ -5,7 +5,7 @@ import { byId, bytes, clock, dotted, el, facts, get, group, heading, is, keyed, 
 import { makeSpans, showHistory } from './history.js';
 import { MODE, showMigrations } from './migrations.js';
 
-const POLL = 5, POLL_RUNNING = 1, POLL_HISTORY = 60, MAX_PAUSE = 60;	/* seconds */
+const POLL = 5, POLL_RUNNING = 1, MAX_PAUSE = 60;	/* seconds */
 const STALE = 30;							/* seconds */
 const FIRST_GUESTS = 12;
 const SHORT = { smap: 'SMAP', smep: 'SMEP', umip: 'UMIP', pku: 'PKU', cet_ss: 'CET-SS', cet_ibt: 'CET-IBT' };
@@ -243,8 +243,7 @@ async function run() {
 				await poll();
 				next = now + POLL - 0.1;
 				if (now >= nextHistory) {
-					await showHistory(state.migrations);
-					nextHistory = now + POLL_HISTORY;
+					nextHistory = now + await showHistory(state.migrations);
 				}
 				failures = 0;
 			} else if (looked_at && !failures && state.migrations.some(m => m.result === 'running'))

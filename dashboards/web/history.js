@@ -2,11 +2,14 @@
 /* How the last hours were: small charts of what the RRDs hold. */
 import { byId, bytes, clock, el, figure, get, is, keyed, nameOf, plural, rate, svg, text } from './base.js';
 
-const SPANS = [[3600, '1 h'], [6 * 3600, '6 h'], [86400, '24 h'], [7 * 86400, '7 days']];
+const SPANS = [[900, '15 min'], [3600, '1 h'], [6 * 3600, '6 h'], [86400, '24 h'], [7 * 86400, '7 days']];
+const SHORTEST = 900, USUAL = 6 * 3600; /* seconds */
+const FEW = 3; /* points: no curve yet */
 const MAX_DIRTY_CHARTS = 4;
 const POINTS = 240;
+const REFRESH_MIN = 10, REFRESH_MAX = 60; /* seconds */
 
-let span = 6 * 3600;
+let span = USUAL, chosen = false;
 
 /* Gaps stay gaps. A count keeps its value until the next; a lonely point is a short line. */
 function plot(values, top, stepped, closed) {
@@ -113,7 +116,7 @@ async function load(c, length) {
 }
 
 function answer(charts, migrations) {
-	const since = Date.now() / 1000 - span, ended = migrations.filter(m => m.ended >= since);
+	const since = Date.now() / 1000 - span, ended = migrations.filter(m => is(m.ended) && m.ended >= since);
 	const bad = ended.filter(m => m.result !== 'completed').length;
 	const peak = Math.max(0, ...charts.filter(c => c.dirty).map(c => Math.max(0, ...c.values.filter(is))));
 
@@ -127,15 +130,31 @@ const group = (bad, of) => of === 1 ? 'which did not complete' : bad + ' of them
 
 let latest = [];
 
+const loadAll = length => Promise.all(wantedCharts(latest).map(c => load(c, length)));
+
+function press() {
+	for (const b of byId('spans').children)
+		b.setAttribute('aria-pressed', String(Number(b.value) === span));
+}
+
+/* Of an agent that has just begun the last minutes are shown, until somebody chooses. Returns in how many seconds
+ * this is old. */
 export async function showHistory(migrations) {
-	const length = span;
+	const before = span;
 
 	latest = migrations;
-	const charts = await Promise.all(wantedCharts(migrations).map(c => load(c, length)));
-	if (length !== span)	/* another was chosen meanwhile */
-		return;
+	let length = chosen ? span : USUAL, charts = await loadAll(length);
+	if (!chosen && charts.every(c => c.values.filter(is).length < FEW)) {
+		length = SHORTEST;
+		charts = await loadAll(length);
+	}
+	if (span !== before)	/* another was chosen meanwhile */
+		return REFRESH_MIN;
+	span = length;
+	press();
 	keyed(byId('charts'), charts, c => c.id, makeChart, updateChart);
 	text(byId('history-answer'), answer(charts, migrations));
+	return Math.max(REFRESH_MIN, Math.min(REFRESH_MAX, span / 60));
 }
 
 /* failed takes the Error of a load that a click began. */
@@ -146,13 +165,14 @@ export function makeSpans(failed) {
 		const b = el('button', '', label);
 
 		b.type = 'button';
-		b.setAttribute('aria-pressed', String(value === span));
+		b.value = value;
 		b.addEventListener('click', () => {
 			span = value;
-			for (const other of box.children)
-				other.setAttribute('aria-pressed', String(other === b));
+			chosen = true;
+			press();
 			showHistory(latest).catch(failed);
 		});
 		box.append(b);
 	}
+	press();
 }

@@ -19,12 +19,15 @@ const dirtyRate = r => is(r.pages_dirtied) && r.seconds > 0 ? r.pages_dirtied / 
 const took = m => is(m.ended) && is(m.started) ? m.ended - m.started : NaN;
 const last = list => list[list.length - 1];
 
+/* A round whose forerunners nobody saw has no number. */
+const number = r => is(r.n) ? String(r.n) : '?';
+
 /* The rounds, and behind them the final pass, which is none. */
 function roundRows(m) {
-	const rows = (m.rounds || []).map(r => Object.assign({ label: String(r.n) }, r)), f = m.final;
+	const rows = (m.rounds || []).map((r, i) => Object.assign({ key: i, label: number(r) }, r)), f = m.final;
 
 	if (f && (is(f.pages) || is(f.seconds)))
-		rows.push({ label: 'final', n: 'final', final: true, started: f.started, seconds: f.seconds, left: f.pages,
+		rows.push({ key: 'final', label: 'final', final: true, started: f.started, seconds: f.seconds, left: f.pages,
 			harvest_seconds: f.harvest_seconds });
 	return rows;
 }
@@ -55,7 +58,7 @@ function updateRounds(table, m) {
 	const rows = roundRows(m);
 	const max = Math.max(1, ...rows.map(r => Math.max(r.pages_sent || 0, r.pages_dirtied || 0, r.left || 0)));
 
-	keyed(table.tBodies[0], rows, r => r.n, roundRow, (tr, r) => {
+	keyed(table.tBodies[0], rows, r => r.key, roundRow, (tr, r) => {
 		const c = tr.children;
 
 		text(c[0], r.label);
@@ -190,7 +193,7 @@ const makeRun = () => el('article', 'run', el('h3', 'name'), el('p', 'state'), l
 
 function updateRun(box, m, now) {
 	const rounds = m.rounds || [], harvested = last(rounds.filter(r => is(r.pages_dirtied)));
-	const pass = m.final && is(m.final.pages) ? 'final pass' : rounds.length ? 'round ' + last(rounds).n : 'no round seen yet';
+	const pass = m.final && is(m.final.pages) ? 'final pass' : rounds.length ? 'round ' + number(last(rounds)) : 'no round seen yet';
 
 	text(box.children[0], nameOf(m));
 	text(box.children[1], dotted([word(DIRECTION, m.direction), word(MODE, m.tracking_mode), pass,
@@ -209,7 +212,7 @@ function answer(running, past) {
 		const m = running[0], rounds = m.rounds || [];
 
 		return nameOf(m) + (m.direction === 'save' ? ' is being saved' : ' is migrating') + ' now' +
-			(rounds.length ? ', in round ' + last(rounds).n : '') + '.';
+			(rounds.length ? ', in round ' + number(last(rounds)) : '') + '.';
 	}
 	if (past.length === 0)
 		return 'None has been seen yet.';

@@ -2,9 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The dashboard in a real Chromium, with invented answers (fixture_server.py) and with the agent's own replay.
 
-browser.py [--shots DIR]   TAP on standard output; DIR gets a picture of each state
+browser.py [--shots DIR] [--agent PROGRAM --capture FILE...]   TAP on standard output; DIR gets a picture of each state
 """
-import argparse, os, subprocess, sys, time
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -45,15 +54,52 @@ def picture(page, name):
         page.shot(os.path.join(shots, name + ".png"))
 
 
+class Agent:
+    """The agent itself, playing captures."""
+
+    def __init__(self, program, captures):
+        self.dir = tempfile.mkdtemp(prefix="xenscope-browser.")
+        self.log = os.path.join(self.dir, "log")
+        arguments = ["--replay=" + c for c in captures] + ["--listen=127.0.0.1:0", "--socket=", "--xapi_socket=",
+                                                           "--state_dir=" + self.dir, "--dashboard_dir=" + WEB]
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen([program] + arguments, stderr=log)
+        self.url = self.wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", open(self.log).read())).group()
+        self.wait_for(lambda: self.get("migrations")["migrations"], 120)
+
+    def wait_for(self, function, seconds=20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                got = function()
+                if got:
+                    return got
+            except OSError:
+                pass
+            time.sleep(0.2)
+        with open(self.log) as f:
+            raise RuntimeError("the agent does not get that far: " + f.read())
+
+    def get(self, name):
+        with urllib.request.urlopen(self.url + "/api/v1/" + name, timeout=5) as r:
+            return json.load(r)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        shutil.rmtree(self.dir)
+
+
 def with_page(browser, scenario, path, function, name, **options):
-    fixture = Fixture(scenario)
+    fixture = Fixture(scenario) if isinstance(scenario, str) else scenario
     page = browser.open(fixture.url + path, **options)
     try:
         function(page, fixture)
         picture(page, name)
     finally:
         page.close()
-        fixture.stop()
+        if isinstance(scenario, str):
+            fixture.stop()
 
 
 def said(page, name):
@@ -118,6 +164,10 @@ def check_narrow(page, fixture):
     page.wait(READY)
     page.wait(HISTORY)
     page.run("for (const b of document.querySelectorAll('.toggle')) b.click(); 0")
+    labels = page.run("[...document.querySelectorAll('#past-table > tbody:last-child .rounds tbody th')].map(t => t.textContent)")
+    ok(labels == ["0", "1", "2", "3", "?", "final"], "a round without a number has a question mark", labels)
+    ok("not seen" in page.run("document.querySelector('#past-table > tbody:last-child .rounds tbody').textContent"),
+       "and one that nobody saw is called that")
     wide = page.run("document.scrollingElement.scrollWidth - innerWidth")
     ok(wide <= 0, "nothing is wider than a phone, with everything opened", wide)
 
@@ -141,6 +191,11 @@ def check_empty(page, fixture):
     ok(said(page, "pml-answer").startswith("Unknown: the console ring"), "so is PML", said(page, "pml-answer"))
     ok(said(page, "migration-answer") == "None has been seen yet.", "no migration yet", said(page, "migration-answer"))
     ok(page.wait(HISTORY) and "nothing stored" in said(page, "charts"), "no history yet")
+    ok("last 15 min" in said(page, "history-answer"), "so the last minutes are shown", said(page, "history-answer"))
+    page.run("document.querySelector('#spans button[value=\"86400\"]').click()")
+    ok(page.wait("%s.includes('last 24 h')" % (TEXT % "history-answer")), "until somebody chooses", said(page, "history-answer"))
+    ok(page.run("[...document.querySelectorAll('#spans [aria-pressed=true]')].map(b => b.textContent).join()") == "24 h",
+       "which the button says")
     ok("tracefs is not mounted" in said(page, "notes"), "what the agent cannot see is said")
 
 
@@ -190,6 +245,27 @@ def check_many(page, fixture):
     page.run("document.getElementById('guests-more').click()")
 
 
+def check_agent(page, agent):
+    """Against the agent's own words: it may go on while the page is looked at."""
+    ok(page.wait(READY) and page.wait(HISTORY), "the page shows what the agent plays")
+    ok(page.run("document.getElementById('replay').checkVisibility()"), "and that it is a replay")
+    features = agent.get("features")
+    row = "[...document.querySelectorAll('#features tr')[%d].cells].slice(1).map(c => c.textContent).join()"
+    for i, (name, f) in enumerate(features["features"].items()):
+        ok(page.run(row % i) == ",".join(f[c] for c in ("cpu", "host", "xen", "hvm", "pv")), "%s is as the agent says" % name)
+    ok(page.run("document.querySelectorAll('#guests tr').length") == min(12, len(features["domains"])), "so are the domains")
+    ended = [m for m in agent.get("migrations")["migrations"] if m["result"] != "running"]
+    if not ended:
+        return
+    newest = max(ended, key=lambda m: m["ended"] or 0)
+    ok(page.wait("document.querySelector('#migration-%s') !== null" % newest["id"]), "the newest migration has its row")
+    page.run("document.querySelector('[aria-controls=migration-%s]').click()" % newest["id"])
+    shown = page.run("[...document.querySelectorAll('#migration-%s .rounds tbody tr')].map(r => r.cells[3].textContent)" % newest["id"])
+    digits = [int("0" + "".join(c for c in t if c.isdigit())) for t in shown]
+    want = [r["pages_dirtied"] or 0 for r in newest["rounds"]]
+    ok(digits[:len(want)] == want, "with the pages dirtied in each of its %d rounds" % len(want), (digits, want))
+
+
 def check_no_complaints(page, fixture, of):
     found = page.complaints()
     ok(not found, "Chromium has nothing against the %s page: no error, no breach of its policy" % of, found)
@@ -217,11 +293,24 @@ def run(browser):
     with_page(browser, "quiet", "/", check_gone, "gone-light")
 
 
+def run_agent(browser, program, captures):
+    agent = Agent(program, captures)
+    try:
+        both = lambda p, f: (check_agent(p, f), check_no_complaints(p, f, "agent's"))
+        with_page(browser, agent, "/", both, "agent-light")
+        with_page(browser, agent, "/services/plugin/xenscope/", both, "agent-phone", width=390, height=844, scheme="dark")
+    finally:
+        agent.stop()
+
+
 def main():
     global shots
     p = argparse.ArgumentParser()
     p.add_argument("--shots")
-    shots = p.parse_args().shots
+    p.add_argument("--agent")
+    p.add_argument("--capture", nargs="+")
+    a = p.parse_args()
+    shots = a.shots
     if shots:
         os.makedirs(shots, exist_ok=True)
     if not chromium.program():
@@ -230,6 +319,10 @@ def main():
     begun, browser = time.monotonic(), chromium.Browser()
     try:
         run(browser)
+        if a.agent and a.capture:
+            run_agent(browser, a.agent, a.capture)
+        else:
+            print("# no captures: not with the agent itself")
     finally:
         browser.close()
     print("# %.0f s\n1..%d" % (time.monotonic() - begun, done))

@@ -155,6 +155,7 @@ class Scenario:
                     self.record(min(4, n), 9000, direction="save", rounds=[], rounds_begun=0, tracking_mode="off",
                                 downtime_seconds=None, stop_reason="not_live", rounds_source="process"),
                     self.record(1, 12000, unseen=2, rounds_source="uprobe")]
+            out[-1]["rounds"][-1]["n"] = None  # and how many came before the last one, nobody knows
         if "uuid" in query:
             out = [r for r in out if r["uuid"] == query["uuid"]]
         return {"migrations": out[:int(query.get("limit", 100))]}
