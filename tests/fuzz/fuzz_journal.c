@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/util.h"
+#include "metrics/record.h"
+#include "observe/migration.h"
+#include "store/lines.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_LINE 65536
+
+static void
+on_record(void *arg, enum record_change change, const struct migration_record *r,
+    const struct round *round)
+{
+	(void) round;
+	if (change == RECORD_ENDED)
+		*(uint64_t *) arg += strlen(record_result_name(r->result));
+}
+
+/* What a restarted agent does with a record that was under way, and readers with a finished one. */
+static void
+use(struct migration_record *r)
+{
+	const struct tick now = {.mono = 100, .real = 1793870100};
+	uint64_t sum = 0;
+	struct migrations *m = migrations_new(on_record, &sum);
+	struct event e = {.kind = EVENT_SHADOW_OP,
+	    .source = SOURCE_BPF,
+	    .at = 101,
+	    .pid = r->pid,
+	    .domid = r->domid,
+	    .op = SHADOW_OP_CLEAN,
+	    .dirty = 7};
+	struct sample *s = sample_new(&now);
+	yajl_gen g = yajl_gen_alloc(NULL);
+
+	record_gen_open(g, r);
+	yajl_gen_free(g);
+	migrations_resume(m, r, r->domid & 1, &now);
+	migrations_event(m, &e, &now);
+	migrations_tick(m, s);
+	migrations_free(m);
+	sample_free(s);
+}
+
+static bool
+on_line(void *arg, const char *line, size_t n)
+{
+	struct migration_record r;
+
+	(void) arg;
+	if (record_parse(line, n, &r) == 0)
+		use(&r);
+	return true;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(fclosep) FILE *f = tmpfile();
+
+	if (!f || write_all(fileno(f), data, size) < 0)
+		abort();
+	return lines_backwards(fileno(f), (off_t) size, MAX_LINE, on_line, NULL);
+}
