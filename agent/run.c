@@ -81,8 +81,6 @@ open_xen(struct hv **ret_hv, const char **ret_note)
 	else if (r < 0)
 		log_err("hv", "no hypervisor to be reached through /dev/xen/privcmd (%s): run as root in Dom0, or play a capture "
 			      "(--replay=FILE)", strerror(-r));
-	else if (*ret_note)
-		log_warn("hv", "%s", *ret_note);
 	return r;
 }
 
@@ -125,28 +123,40 @@ observe(struct run *run, const char *note)
 {
 	int fd;
 
+	if (note)
+		log_warn("hv", "%s", note);
 	agent_set_hv(run->agent, run->hv, note);
 	agent_observe(run->agent, run->loop);
 	fd = run->hv->ops->change_fd(run->hv);
 	return fd < 0 ? 0 : loop_add(run->loop, fd, EPOLLIN, on_change, run);
 }
 
+/* A hypervisor is looked for before anything is touched, and left alone again: libxenstore's thread must not
+ * be there when the serve half is forked. */
+static int
+probe_xen(void)
+{
+	_cleanup_(hv_closep) struct hv *hv = NULL;
+	const char *note;
+
+	return open_xen(&hv, &note);
+}
+
 static int
 start_live(struct run *run)
 {
 	const char *note = NULL;
-	int r;
+	int r = probe_xen();
 
-	r = open_xen(&run->hv, &note);
 	if (r < 0)
 		return r;
 	run->agent = agent_new(run->config);
 	r = agent_keep(run->agent);
 	if (r == 0)
 		r = agent_serve(run->agent, run->loop);
-	if (r < 0)
-		return r;
-	return observe(run, note);
+	if (r == 0)
+		r = open_xen(&run->hv, &note);
+	return r < 0 ? r : observe(run, note);
 }
 
 int
