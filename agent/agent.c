@@ -426,9 +426,7 @@ agent_tick(struct agent *a, const struct tick *now)
 {
 	struct sample *s = sample_new(now);
 
-	for (size_t i = 0; i < a->n_observers; i++)
-		if (a->observer[i]->ops->fd(a->observer[i]) < 0)
-			read_observer(a, a->observer[i], now);
+	read_observers(a, 0, now); /* perf's wake-ups are edges, of which one may be lost */
 	collectors_run(a->collectors, a->hv, now, s);
 	if (!a->hv->replay)
 		look_after_helpers(a, now);
