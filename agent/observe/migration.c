@@ -350,9 +350,11 @@ process_begin(struct migrations *m, const struct event *e, const struct tick *no
 		o = NULL;
 	}
 	if (o) {
+		if (isnan(o->r.started)) /* its beginning was not seen, but its helper's start is */
+			o->r.started = migration_stamp(o, e->at);
 		migration_set_helper(o, h);
 		migration_say(m, o, RECORD_CHANGED, NULL);
-	} else if (e->role != ROLE_UNKNOWN)
+	} else if (e->role != ROLE_UNKNOWN && !recents_carried_since(&m->recents, e->pid, e->at))
 		begin_by_process(m, e, now);
 }
 

@@ -142,8 +142,6 @@ apply_harvest(struct migrations *m, struct open *o, const struct event *e, doubl
 
 	if (!h.whole)
 		tracking_missed(m->tracking, e->domid);
-	else if (o->r.n_rounds == 0)
-		o->r.started = NAN; /* it began before the agent */
 	if (e->mode & SHADOW_MODE_FINAL)
 		final = rounds_final(&o->r, &h);
 	else

@@ -17,6 +17,7 @@ recents_add(struct recents *x, const struct migration_record *r, double now, dou
 	memset(item, 0, sizeof(*item));
 	str_copy(item->id, sizeof(item->id), r->id);
 	str_copy(item->uuid, sizeof(item->uuid), r->uuid);
+	item->pid = r->pid;
 	item->direction = r->direction;
 	item->ended = ended;
 	item->until = now + RECENT_SECONDS;
@@ -48,6 +49,15 @@ recents_ended_since(const struct recents *x, const char *uuid, double since)
 {
 	for (size_t i = 0; i < x->n; i++)
 		if (strcmp(x->item[i].uuid, uuid) == 0 && x->item[i].ended >= since)
+			return true;
+	return false;
+}
+
+bool
+recents_carried_since(const struct recents *x, pid_t pid, double since)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->item[i].pid == pid && x->item[i].ended >= since)
 			return true;
 	return false;
 }

@@ -14,6 +14,7 @@
 struct recent {
 	char id[RECORD_ID_SIZE];
 	char uuid[UUID_SIZE];
+	pid_t pid;
 	enum direction direction;
 	double ended, until; /* CLOCK_MONOTONIC */
 	double value[VALUES(MIGRATION)];
@@ -31,6 +32,9 @@ bool recents_have_id(const struct recents *x, const char *id);
 
 /* True if a migration of this domain ended at that time (CLOCK_MONOTONIC) or later. */
 bool recents_ended_since(const struct recents *x, const char *uuid, double since);
+
+/* True if a migration that this process carried ended at that time or later. */
+bool recents_carried_since(const struct recents *x, pid_t pid, double since);
 
 /* Adds a migration to the sample unless its domain has a newer one there. */
 void recent_show(struct sample *s, const char *uuid, enum direction direction, const double *value);

@@ -57,96 +57,114 @@ lab(struct world *w, size_t from, size_t to)
 }
 
 static void
+begin_and_rounds(struct world *w)
+{
+	ok(!migrations_tracked(w->m, 1) && tracked(w, 1) == 0 && host(w, M_HOST_RUNNING) == 0,
+	    "at first nothing is tracked");
+	lab(w, 0, 1);
+	ok(w->begun == 1 && w->rounds == 1 && w->last.rounds_begun == 1,
+	    "ENABLE begins a record and its round 0");
+	ok(strcmp(w->last.uuid, UUID_A) == 0 && strcmp(w->last.name, "guest a") == 0 &&
+		w->last.memory_pages == 32768,
+	    "the last sample tells whose it is");
+	ok(strcmp(w->last.id, "20261105T091401Z-d1-265") == 0,
+	    "the id names the time, the domain and the process: %s", w->last.id);
+	ok(w->last.tracking_mode == TRACKING_PML && w->last.mode_source == MODE_SOURCE_INFERRED,
+	    "the mode is inferred");
+	ok(w->last.round[0].pages_sent == UNSEEN && isnan(w->last.round[0].seconds),
+	    "of the round under way nothing is known yet");
+	tick(w, 45, A1, A2);
+	ok(migrations_tracked(w->m, 1) && tracked(w, 1) == 1 && tracked(w, 2) == 0,
+	    "the domain is tracked");
+	ok(w->last.direction == DIRECTION_LOCAL && w->changed == 1,
+	    "another domain of this uuid on this host: the migration is local");
+	ok(shown(w, M_MIGRATION_RUNNING) == 1 && shown(w, M_MIGRATION_ROUNDS) == 1 &&
+		isnan(shown(w, M_MIGRATION_COMPLETED)) && isnan(shown(w, M_MIGRATION_DIRTIED)) &&
+		near(shown(w, M_MIGRATION_DURATION), 45 - 41.294533) &&
+		host(w, M_HOST_RUNNING) == 1,
+	    "and is shown while it runs");
+	lab(w, 1, 2);
+	ok(w->rounds == 2 && w->last.n_rounds == 2 && w->last.round[0].pages_dirtied == 4262 &&
+		near(w->last.round[0].seconds, 51.092212 - 41.294533) &&
+		near(w->last.round[0].harvest_seconds, 0.00187) &&
+		w->last.round[0].frames_sent == FRAMES,
+	    "a CLEAN ends a round");
+	ok(near(w->last.round[1].started, 51.092212 + EPOCH) && w->last.round[1].pages_sent == 4262,
+	    "and begins the next, which sends what it found");
+	lab(w, 2, 6);
+	ok(w->rounds == 5 && w->finals == 1 && same_rounds(&w->last, lab_dirtied, 5),
+	    "five rounds, the last one's harvest is the final one");
+	ok(w->last.final.pages == 517 && near(w->last.final.harvest_seconds, 0.000189) &&
+		near(w->last.final.started, EPOCH + 52.210924),
+	    "the final pass has what the guest had left");
+	ok(near(w->last.round[4].seconds, 52.210924 - 52.050356),
+	    "the last round ends when the guest is paused");
+	ok(w->last.stop_reason == STOP_ROUND_LIMIT, "xl's limit of rounds was reached");
+}
+
+static void
+end_of_lab(struct world *w)
+{
+	lab(w, 6, 7);
+	ok(w->ended == 0 && !migrations_tracked(w->m, 1),
+	    "after OFF it is not tracked, and how it ended is not known yet");
+	tick(w, 52.42, A1_SUSPENDED, A2);
+	ok(w->ended == 0, "nor while the suspended guest is here");
+	tick(w, 55, A2);
+	ok(w->ended == 1 && w->done.result == RESULT_COMPLETED &&
+		w->done.direction == DIRECTION_LOCAL && !*w->done.reason,
+	    "when it has gone the migration has completed");
+	ok(near(w->done.ended, 52.414167 + EPOCH) &&
+		near(w->done.downtime_seconds, 52.414167 - 52.210924) &&
+		w->done.downtime_source == DOWNTIME_FINAL_CLEAN_TO_OFF &&
+		near(w->done.final.seconds, w->done.downtime_seconds),
+	    "the downtime is what this host saw of it");
+	ok(w->done.frames_sent == FRAMES + 4262 + 1120 + 436 + 285 + 517 &&
+		w->done.pages_sent == UNSEEN,
+	    "frame numbers are summed up; pages with data are not known without those of round 0");
+	ok(w->done.rounds_source == SOURCE_BPF && strcmp(w->done.xen_version, "4.17.7") == 0 &&
+		strcmp(w->done.boot_id, "boot") == 0 && !w->done.tracking_left_on &&
+		w->done.toolstack == TOOLSTACK_UNKNOWN,
+	    "the record says where its figures are from");
+}
+
+static void
+figures_of_lab(struct world *w)
+{
+	ok(tracking(w, M_TRACKING_DIRTIED) == 4262 + 1120 + 436 + 285 + 517 &&
+		tracking(w, M_TRACKING_ROUNDS) == 5 &&
+		near(tracking(w, M_TRACKING_SECONDS), 52.210924 - 41.294533) &&
+		near(tracking(w, M_TRACKING_HARVEST),
+		    0.00187 + 0.001198 + 0.015227 + 0.003319 + 0.000189),
+	    "the counters hold the sums, and pages by seconds is the dirty rate");
+	ok(host(w, M_HOST_RUNNING) == 0 && host(w, M_HOST_MIGRATIONS) == 1 &&
+		host(w, M_HOST_FAILED) == 0 && host(w, M_HOST_ROUNDS) == 5,
+	    "the host counts it");
+	ok(shown(w, M_MIGRATION_RUNNING) == 0 && shown(w, M_MIGRATION_COMPLETED) == 1 &&
+		shown(w, M_MIGRATION_DIRTIED) == 517 &&
+		near(shown(w, M_MIGRATION_ENDED), w->done.ended) &&
+		near(shown(w, M_MIGRATION_DOWNTIME), w->done.downtime_seconds),
+	    "it is shown after its end");
+	tick(w, 640, A2);
+	ok(w->s->n_migrations == 1 && w->s->n_tracking == 1, "for ten minutes");
+	tick(w, 700, A2);
+	ok(w->s->n_migrations == 0 && w->s->n_tracking == 1,
+	    "and no longer, but the counters stay with the guest");
+	tick(w, 705);
+	tick(w, 1400);
+	ok(w->s->n_tracking == 0, "until it is gone");
+}
+
+static void
 test_lab(void)
 {
 	struct world w;
 
 	world_init(&w);
 	tick(&w, 40, A1);
-	ok(!migrations_tracked(w.m, 1) && tracked(&w, 1) == 0 && host(&w, M_HOST_RUNNING) == 0,
-	    "at first nothing is tracked");
-	lab(&w, 0, 1);
-	ok(w.begun == 1 && w.rounds == 1 && w.last.rounds_begun == 1,
-	    "ENABLE begins a record and its round 0");
-	ok(strcmp(w.last.uuid, UUID_A) == 0 && strcmp(w.last.name, "guest a") == 0 &&
-		w.last.memory_pages == 32768,
-	    "the last sample tells whose it is");
-	ok(strcmp(w.last.id, "20261105T091401Z-d1-265") == 0,
-	    "the id names the time, the domain and the process: %s", w.last.id);
-	ok(w.last.tracking_mode == TRACKING_PML && w.last.mode_source == MODE_SOURCE_INFERRED,
-	    "the mode is inferred");
-	ok(w.last.round[0].pages_sent == UNSEEN && isnan(w.last.round[0].seconds),
-	    "of the round under way nothing is known yet");
-	tick(&w, 45, A1, A2);
-	ok(migrations_tracked(w.m, 1) && tracked(&w, 1) == 1 && tracked(&w, 2) == 0,
-	    "the domain is tracked");
-	ok(w.last.direction == DIRECTION_LOCAL && w.changed == 1,
-	    "another domain of this uuid on this host: the migration is local");
-	ok(shown(&w, M_MIGRATION_RUNNING) == 1 && shown(&w, M_MIGRATION_ROUNDS) == 1 &&
-		isnan(shown(&w, M_MIGRATION_COMPLETED)) && isnan(shown(&w, M_MIGRATION_DIRTIED)) &&
-		near(shown(&w, M_MIGRATION_DURATION), 45 - 41.294533) &&
-		host(&w, M_HOST_RUNNING) == 1,
-	    "and is shown while it runs");
-	lab(&w, 1, 2);
-	ok(w.rounds == 2 && w.last.n_rounds == 2 && w.last.round[0].pages_dirtied == 4262 &&
-		near(w.last.round[0].seconds, 51.092212 - 41.294533) &&
-		near(w.last.round[0].harvest_seconds, 0.00187) &&
-		w.last.round[0].frames_sent == FRAMES,
-	    "a CLEAN ends a round");
-	ok(near(w.last.round[1].started, 51.092212 + EPOCH) && w.last.round[1].pages_sent == 4262,
-	    "and begins the next, which sends what it found");
-	lab(&w, 2, 6);
-	ok(w.rounds == 5 && w.finals == 1 && same_rounds(&w.last, lab_dirtied, 5),
-	    "five rounds, the last one's harvest is the final one");
-	ok(w.last.final.pages == 517 && near(w.last.final.harvest_seconds, 0.000189) &&
-		near(w.last.final.started, EPOCH + 52.210924),
-	    "the final pass has what the guest had left");
-	ok(near(w.last.round[4].seconds, 52.210924 - 52.050356),
-	    "the last round ends when the guest is paused");
-	ok(w.last.stop_reason == STOP_ROUND_LIMIT, "xl's limit of rounds was reached");
-	lab(&w, 6, 7);
-	ok(w.ended == 0 && !migrations_tracked(w.m, 1),
-	    "after OFF it is not tracked, and how it ended is not known yet");
-	tick(&w, 52.42, A1_SUSPENDED, A2);
-	ok(w.ended == 0, "nor while the suspended guest is here");
-	tick(&w, 55, A2);
-	ok(w.ended == 1 && w.done.result == RESULT_COMPLETED &&
-		w.done.direction == DIRECTION_LOCAL && !*w.done.reason,
-	    "when it has gone the migration has completed");
-	ok(near(w.done.ended, 52.414167 + EPOCH) &&
-		near(w.done.downtime_seconds, 52.414167 - 52.210924) &&
-		w.done.downtime_source == DOWNTIME_FINAL_CLEAN_TO_OFF &&
-		near(w.done.final.seconds, w.done.downtime_seconds),
-	    "the downtime is what this host saw of it");
-	ok(w.done.frames_sent == FRAMES + 4262 + 1120 + 436 + 285 + 517 &&
-		w.done.pages_sent == UNSEEN,
-	    "frame numbers are summed up; pages with data are not known without those of round 0");
-	ok(w.done.rounds_source == SOURCE_BPF && strcmp(w.done.xen_version, "4.17.7") == 0 &&
-		strcmp(w.done.boot_id, "boot") == 0 && !w.done.tracking_left_on &&
-		w.done.toolstack == TOOLSTACK_UNKNOWN,
-	    "the record says where its figures are from");
-	ok(tracking(&w, M_TRACKING_DIRTIED) == 4262 + 1120 + 436 + 285 + 517 &&
-		tracking(&w, M_TRACKING_ROUNDS) == 5 &&
-		near(tracking(&w, M_TRACKING_SECONDS), 52.210924 - 41.294533) &&
-		near(tracking(&w, M_TRACKING_HARVEST),
-		    0.00187 + 0.001198 + 0.015227 + 0.003319 + 0.000189),
-	    "the counters hold the sums, and pages by seconds is the dirty rate");
-	ok(host(&w, M_HOST_RUNNING) == 0 && host(&w, M_HOST_MIGRATIONS) == 1 &&
-		host(&w, M_HOST_FAILED) == 0 && host(&w, M_HOST_ROUNDS) == 5,
-	    "the host counts it");
-	ok(shown(&w, M_MIGRATION_RUNNING) == 0 && shown(&w, M_MIGRATION_COMPLETED) == 1 &&
-		shown(&w, M_MIGRATION_DIRTIED) == 517 &&
-		near(shown(&w, M_MIGRATION_ENDED), w.done.ended) &&
-		near(shown(&w, M_MIGRATION_DOWNTIME), w.done.downtime_seconds),
-	    "it is shown after its end");
-	tick(&w, 640, A2);
-	ok(w.s->n_migrations == 1 && w.s->n_tracking == 1, "for ten minutes");
-	tick(&w, 700, A2);
-	ok(w.s->n_migrations == 0 && w.s->n_tracking == 1,
-	    "and no longer, but the counters stay with the guest");
-	tick(&w, 705);
-	tick(&w, 1400);
-	ok(w.s->n_tracking == 0, "until it is gone");
+	begin_and_rounds(&w);
+	end_of_lab(&w);
+	figures_of_lab(&w);
 	world_done(&w);
 }
 
@@ -288,6 +306,8 @@ test_failures(void)
 	ok(w.done.result == RESULT_FAILED && !w.done.tracking_left_on &&
 		strstr(w.done.reason, "gave up") && !w.done.final.begun,
 	    "OFF before the guest was suspended: %s", w.done.reason);
+	send(&w, process(41, EVENT_PROCESS_BEGIN, HELPER, 1, ROLE_LIVE_SAVE));
+	ok(w.begun == 1, "a helper that is found after its record has ended begins no other");
 	world_done(&w);
 
 	world_init(&w);
