@@ -7,6 +7,7 @@
 #include <math.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -32,6 +33,7 @@ struct agent {
 	const struct config *config;
 	char *dir; /* state_dir/public */
 	gid_t gid;
+	int lock; /* on the directory: two agents would write the same files */
 
 	struct hv *hv;
 	const char *hv_note;
@@ -64,7 +66,7 @@ struct agent {
 static void
 finish(struct agent *a, const struct migration_record *r)
 {
-	int e = journal_finish(a->journal, r);
+	int e = a->journal ? journal_finish(a->journal, r) : -EAGAIN; /* a record of its own opening */
 
 	if (e == 0) {
 		complain_over(&a->journal_trouble, "journal", "writing");
@@ -106,7 +108,7 @@ on_record(void *arg, enum record_change change, const struct migration_record *r
 	struct agent *a = arg;
 
 	(void) round;
-	if (a->journal && change == RECORD_ENDED)
+	if (a->dir && change == RECORD_ENDED)
 		finish(a, r);
 	else if (a->journal)
 		note(a, r);
@@ -172,13 +174,28 @@ make_directory(struct agent *a)
 	return 0;
 }
 
+static int
+lock_directory(struct agent *a)
+{
+	int r = 0;
+
+	a->lock = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (a->lock < 0 || flock(a->lock, LOCK_EX | LOCK_NB) < 0)
+		r = -errno;
+	if (r == -EWOULDBLOCK)
+		log_err("agent", "another xenscoped writes in %s: end it, or choose another place with --state-dir=DIR", a->dir);
+	else if (r < 0)
+		log_err("agent", "%s: %s", a->dir, strerror(-r));
+	return r;
+}
+
 struct agent *
 agent_new(const struct config *config)
 {
 	struct agent *a = xcalloc(1, sizeof(*a));
 
 	a->config = config;
-	a->link_fd = a->restart_timer = -1;
+	a->link_fd = a->restart_timer = a->lock = -1;
 	a->restart_delay = 1;
 	a->migrations = migrations_new(on_record, a);
 	return a;
@@ -189,6 +206,8 @@ agent_keep(struct agent *a)
 {
 	int r = make_directory(a);
 
+	if (r == 0)
+		r = lock_directory(a);
 	if (r == 0)
 		r = open_journal(a);
 	if (r < 0)
@@ -227,6 +246,7 @@ agent_free(struct agent *a)
 	collectors_free(a->collectors);
 	journal_close(a->journal);
 	store_close(a->store);
+	closep(&a->lock);
 	free(a->dir);
 	free(a);
 }
@@ -312,9 +332,11 @@ add_observer(struct agent *a, struct loop *loop, int result, struct observer *o,
 		add_note(a->observer_notes, sizeof(a->observer_notes), why);
 		return;
 	}
+	/* eBPF, opened before, saw what happened while the uprobes of an earlier agent were replaced */
+	if (o->ops->source != SOURCE_PROCESS)
+		migrations_covered(a->migrations, o->ops->source,
+		    o->continues && a->n_observers ? 0 : o->since);
 	a->observer[a->n_observers++] = o;
-	if (o->ops->source == SOURCE_BPF)
-		migrations_covered(a->migrations, SOURCE_BPF, o->since);
 	fd = o->ops->fd(o);
 	if (fd >= 0)
 		(void) loop_add(loop, fd, EPOLLIN, read_observers, a);

@@ -29,6 +29,8 @@ struct observer_ops {
 struct observer {
 	const struct observer_ops *ops;
 	double since; /* CLOCK_MONOTONIC: from when on it sees everything */
+	bool continues; /* an earlier agent's probes went on until this one was opened, and what they saw was
+			 * taken over whole: only what happened during the opening is not in it */
 };
 
 /* kprobe and kretprobe on privcmd_ioctl with an eBPF program. */

@@ -270,7 +270,7 @@ take_over(struct rounds_uprobe *o)
 			continue;
 		if (r == 0 && pipe_open(o) == 0) {
 			(void) enable(o, "0");
-			(void) drain(o, keep_left, o);
+			o->observer.continues = drain(o, keep_left, o) == 0;
 		}
 		clear(o);
 	}
@@ -444,6 +444,8 @@ rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why
 		return r;
 	}
 	o->observer.since = tick_now().mono;
+	if (uprobe_lost(&o->observer) > 0)
+		o->observer.continues = false;
 	opened = TAKE_PTR(o);
 	*ret = &opened->observer;
 	return 0;
