@@ -56,7 +56,7 @@ def check_codes(tap, api):
         want = CODES.get(c[0], 200)
         tap.equal(int(c[1]), want, '%s: status %d' % (c[0], want))
         if c[0].endswith('.json'):
-            tap.ok(c[2].startswith('application/json') and api.json(c[0]), '%s: JSON, and said so' % c[0], c,
+            tap.ok(re.match(r'application/(problem\+)?json', c[2]) and api.json(c[0]), '%s: JSON, and said so' % c[0], c,
                    api.text(c[0]))
     tap.ok('GET' in api.header('bad-method.json', 'Allow'), 'a refused method is told which are allowed')
     for name in CODES:

@@ -23,6 +23,7 @@ class Episode:
         self.domid, self.pid = domid, pid
         self.enable = self.off = None
         self.cleans = []
+        self.had_been_left_on = False # by a sender that died
 
     @property
     def dirtied(self):
@@ -74,8 +75,9 @@ class Witness:
             if e is None:
                 e = by_pid[o.pid] = Episode(o.domid, o.pid)
                 self.episodes.append(e)
-            if o.op == 'ENABLE_LOGDIRTY' and o.result == 0:
-                # Where tracking was left on, libxc's ENABLE fails, and after an OFF it tries again.
+            if o.op == 'ENABLE_LOGDIRTY' and o.result < 0:
+                e.had_been_left_on = True # libxc switches it off and tries again
+            elif o.op == 'ENABLE_LOGDIRTY':
                 e.enable, e.off = o, None
             elif o.op == 'CLEAN':
                 e.cleans.append(o)
