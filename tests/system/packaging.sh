@@ -48,6 +48,20 @@ while read -r m; do
 done < "$dir/metrics" > "$dir/said"
 [ -s "$dir/metrics" ] && [ ! -s "$dir/said" ] && r=0 || r=1
 ok $r "the manual has all $(wc -l < "$dir/metrics") metrics"
+"$build/agent/xenscoped" --help | sed -n 's/^ *--\([a-z-]*\).*/\1/p' > "$dir/flags"
+while read -r f; do
+    grep -q "Fl Fl $f" "$build/packaging/man/xenscoped.8" || echo "--$f is not in the manual"
+done < "$dir/flags" > "$dir/said"
+[ -s "$dir/flags" ] && [ ! -s "$dir/said" ] && r=0 || r=1
+ok $r "the manual has all $(wc -l < "$dir/flags") flags"
+for c in status features domains migrations record; do
+    "$build/agent/xenscope" --help | grep -q "^  $c " && grep -q "Cm.*$c" "$top/packaging/man/xenscope.1" || echo "$c"
+done > "$dir/said"
+"$build/agent/xenscope" --help | sed -n 's/.*\(--[a-z]*\).*/\1/p' | while read -r f; do
+    grep -q "Fl Fl ${f#--}" "$top/packaging/man/xenscope.1" || echo "$f"
+done >> "$dir/said"
+[ ! -s "$dir/said" ] && r=0 || r=1
+ok $r "and xenscope's what xenscope --help lists"
 grep -v '^#\|^$' "$build/packaging/xenscoped.conf" > "$dir/said" && r=1 || r=0
 ok $r "the example configuration changes nothing: each line is a comment"
 echo "1..$n"
