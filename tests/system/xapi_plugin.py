@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The xapi plugin as xapi runs it, against an agent of invented answers. Python's own XML-RPC reads the replies and
-writes what they are compared with, as in XenAPIPlugin.py. xapi_plugin.py PROGRAM; TAP on standard output."""
+writes what they are compared with, as in XenAPIPlugin.py. At last the real agent, which plays a small capture.
+xapi_plugin.py PROGRAM AGENT; TAP on standard output."""
 import json
 import os
 import shutil
@@ -11,10 +12,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import xmlrpc.client
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.abspath(sys.argv[1])
+AGENT = os.path.abspath(sys.argv[2])
+CAPTURE = os.path.join(HERE, "..", "fuzz", "corpus", "capture", "joined-torn.jsonl")
 SESSION = "OpaqueRef:12345678-1234-1234-1234-123456789abc"
 DIR = tempfile.mkdtemp(prefix="xenscope-plugin.")
 done = failed = 0
@@ -127,9 +131,30 @@ def failures():
     ok(p.returncode == 1 and b"No space" in p.stderr, "a reply that cannot be written is a failure", p)
 
 
+def real_agent():
+    path = os.path.join(DIR, "http.sock")
+    agent = subprocess.Popen([AGENT, "--config=/dev/null", "--replay=" + CAPTURE, "--socket=" + path, "--listen=", "--xapi_socket=",
+                              "--dashboard_dir=", "--state_dir=" + os.path.join(DIR, "state")], stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and agent.poll() is None and b"Success" not in run([xmlrpc.client.dumps(
+                (SESSION, {}), "features")], path).stdout:
+            time.sleep(0.1)
+        features = json.loads(call(path, "features").get("Value", "{}"))
+        ok(features.get("source") == "replay" and features["features"]["smap"]["title"] == "Supervisor Mode Access Prevention",
+           "the real agent's features come through", features)
+        migrations = json.loads(call(path, "migrations", limit="3", uuid="00000000-0000-4000-8000-000000000001").get("Value", "{}"))
+        ok(isinstance(migrations.get("migrations"), list), "and its migrations: it knows the plugin's parameters", migrations)
+    finally:
+        agent.terminate()
+        said = agent.communicate()[1].decode()
+    ok(agent.returncode == 0, "and it ends in order", said)
+
+
 try:
     answers()
     failures()
+    real_agent()
 finally:
     shutil.rmtree(DIR)
 print("1..%d" % done)
