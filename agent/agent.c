@@ -165,8 +165,8 @@ make_directory(struct agent *a)
 	if (r == 0 && access(a->dir, W_OK | X_OK) < 0)
 		r = -errno;
 	if (r < 0) {
-		log_err("agent", "cannot write in %s (%s): choose another place with --state-dir=DIR or run as root", a->dir,
-		    strerror(-r));
+		log_err("agent", "cannot write in %s (%s): choose another place with --state-dir=DIR or run as root",
+		    a->dir, strerror(-r));
 		return r;
 	}
 	if (geteuid() == 0 && (chown(a->dir, 0, a->gid) < 0 || chmod(a->dir, 0750) < 0))
@@ -183,7 +183,8 @@ lock_directory(struct agent *a)
 	if (a->lock < 0 || flock(a->lock, LOCK_EX | LOCK_NB) < 0)
 		r = -errno;
 	if (r == -EWOULDBLOCK)
-		log_err("agent", "another xenscoped writes in %s: end it, or choose another place with --state-dir=DIR", a->dir);
+		log_err("agent", "another xenscoped writes in %s: end it, or choose another place with --state-dir=DIR",
+		    a->dir);
 	else if (r < 0)
 		log_err("agent", "%s: %s", a->dir, strerror(-r));
 	return r;
@@ -443,6 +444,15 @@ look_after_helpers(struct agent *a, const struct tick *now)
 		}
 }
 
+/* Those too that were tracked before this agent: before the second tick, in which it may read a guest's CR4. */
+static void
+mark_tracked(struct agent *a, const struct sample *s)
+{
+	for (size_t i = 0; i < s->n_domains; i++)
+		if (s->domain[i].value[METRIC_AT(M_DOMAIN_TRACKED, DOMAIN)] == 1)
+			collectors_set_tracked(a->collectors, s->domain[i].domid, true);
+}
+
 void
 agent_tick(struct agent *a, const struct tick *now)
 {
@@ -453,6 +463,7 @@ agent_tick(struct agent *a, const struct tick *now)
 	if (!a->hv->replay)
 		look_after_helpers(a, now);
 	migrations_tick(a->migrations, s);
+	mark_tracked(a, s);
 	self(a, s);
 	if (a->store)
 		store(a, s);

@@ -77,10 +77,11 @@ open_xen(struct hv **ret_hv, const char **ret_note)
 	int r = hv_xen_open(ret_hv, ret_note);
 
 	if (r == -ENOSYS)
-		log_err("hv", "this xenscoped was built without Xen's libraries: it can only play captures (--replay=FILE)");
+		log_err("hv", "this xenscoped was built without Xen's libraries: it can only play captures "
+			      "(--replay=FILE)");
 	else if (r < 0)
-		log_err("hv", "no hypervisor to be reached through /dev/xen/privcmd (%s): run as root in Dom0, or play a capture "
-			      "(--replay=FILE)", strerror(-r));
+		log_err("hv", "no hypervisor to be reached through /dev/xen/privcmd (%s): run as root in Dom0, "
+			      "or play a capture (--replay=FILE)", strerror(-r));
 	return r;
 }
 

@@ -77,6 +77,22 @@ parse_uuid(const char *text, char *ret_uuid)
 	return 0;
 }
 
+static uint8_t
+hex_digit(char c)
+{
+	return (uint8_t) (isdigit((unsigned char) c) ? c - '0' : tolower((unsigned char) c) - 'a' + 10);
+}
+
+void
+uuid_bytes(const char *text, uint8_t *ret_bytes)
+{
+	for (const char *c = text; *c; c += 2) {
+		if (*c == '-')
+			c++;
+		*ret_bytes++ = (uint8_t) (hex_digit(c[0]) << 4 | hex_digit(c[1]));
+	}
+}
+
 void
 uuid_format(const uint8_t *u, char *ret_text)
 {

@@ -17,6 +17,9 @@ int parse_seconds(const char *text, double *ret);
 /* A UUID in its usual form of 36 characters, any case; ret_uuid[37] is lower case. -EINVAL. */
 int parse_uuid(const char *text, char *ret_uuid);
 
+/* The 16 bytes of a UUID that parse_uuid accepted. */
+void uuid_bytes(const char *text, uint8_t *ret_bytes);
+
 /* ret_text[37]: the UUID of 16 bytes in its usual form. */
 void uuid_format(const uint8_t *uuid, char *ret_text);
 

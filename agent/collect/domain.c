@@ -30,6 +30,7 @@ struct known {
 	double name_due; /* CLOCK_MONOTONIC; INFINITY: when a change is told */
 	bool watched;
 	double first_seen, look_due;
+	bool was_here; /* before the agent */
 	unsigned looks;
 	double cr4_read; /* seconds since 1970; NAN: never */
 	struct guest_feature feature[FEATURE_COUNT];
@@ -37,6 +38,7 @@ struct known {
 
 struct domain {
 	bool read_cr4;
+	bool begun; /* the domains that were here before the agent are known */
 	bool listed;	     /* the last listing succeeded */
 	struct known *known; /* by domid */
 	size_t n;
@@ -130,11 +132,12 @@ forget(struct known *k, struct hv *hv)
 }
 
 static void
-meet(struct known *k, const struct hv_domain *d, struct collect *in)
+meet(const struct domain *c, struct known *k, const struct hv_domain *d, struct collect *in)
 {
 	memset(k, 0, sizeof(*k));
 	k->now = *d;
 	k->cr4_read = NAN;
+	k->was_here = !c->begun;
 	k->first_seen = k->look_due = k->name_due = in->now->mono;
 	/* before the name is read, so that no change falls between the two */
 	k->watched = in->hv->ops->watch_name(in->hv, d->domid, true) >= 0;
@@ -157,7 +160,7 @@ merge(struct domain *c, size_t n, struct collect *in)
 			fresh[i] = c->known[old++];
 			fresh[i].now = *d;
 		} else {
-			meet(&fresh[i], d, in);
+			meet(c, &fresh[i], d, in);
 		}
 	}
 	while (old < c->n)
@@ -266,7 +269,8 @@ look(struct domain *c, struct known *k, struct collect *in)
 	if (k->looks > 0 && c->read_cr4)
 		read_cr4(k, in);
 	k->looks++;
-	k->look_due = k->looks == 1   ? k->first_seen + FIRST_LOOK
+	/* a guest that was here before the agent has long booted; but by then it is known whether it is tracked */
+	k->look_due = k->looks == 1	? k->first_seen + (k->was_here ? 0 : FIRST_LOOK)
 		      : k->looks == 2 ? k->first_seen + SECOND_LOOK
 				      : in->now->mono + LOOK_INTERVAL;
 }
@@ -299,6 +303,7 @@ domain_collect(struct domain *c, struct collect *in)
 		    (k->looks == 0 || looks++ < MAX_LOOKS))
 			look(c, k, in);
 	}
+	c->begun = true;
 	return 0;
 }
 

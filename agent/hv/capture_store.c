@@ -74,23 +74,6 @@ capture_store_bool(const struct capture_field *f, char *p, bool v)
 	return 0;
 }
 
-/* Of the form that parse_uuid accepts. */
-static void
-store_uuid(const char *text, uint8_t *bytes)
-{
-	size_t n = 0;
-
-	for (const char *c = text; *c; c += 2) {
-		char pair[3];
-
-		if (*c == '-')
-			c++;
-		memcpy(pair, c, 2);
-		pair[2] = '\0';
-		bytes[n++] = (uint8_t) strtoul(pair, NULL, 16);
-	}
-}
-
 static int
 store_name(const struct capture_field *f, char *p, const char *s, size_t n)
 {
@@ -126,7 +109,7 @@ capture_store_text(const struct capture_field *f, char *p, const char *s, size_t
 			return capture_error_parse(text, (uint32_t *) p) < 0 ? -ENOENT : 0;
 		if (parse_uuid(text, uuid) < 0)
 			return -EBADMSG;
-		store_uuid(uuid, (uint8_t *) p);
+		uuid_bytes(uuid, (uint8_t *) p);
 		return 0;
 	default:
 		return -EBADMSG;

@@ -18,7 +18,8 @@ test_parse(void)
 	uint64_t v = 7;
 	double s;
 	bool yes;
-	char uuid[37];
+	char uuid[37], again[37];
+	uint8_t bytes[16];
 
 	ok(parse_u64("42", 0, 100, &v) == 0 && v == 42, "a number is read");
 	ok(parse_u64("101", 0, 100, &v) == -ERANGE && v == 42, "one outside its range is refused and changes nothing");
@@ -33,6 +34,9 @@ test_parse(void)
 	ok(parse_seconds("nan", &s) == -EINVAL, "NaN seconds are refused");
 	ok(parse_uuid("0123456F-89AB-cdef-0123-456789abcdef", uuid) == 0 &&
 	    strcmp(uuid, "0123456f-89ab-cdef-0123-456789abcdef") == 0, "a UUID is read and made lower case");
+	uuid_bytes(uuid, bytes);
+	uuid_format(bytes, again);
+	ok(bytes[3] == 0x6f && strcmp(again, uuid) == 0, "its bytes give it again");
 	ok(parse_uuid("../../../../../../../../etc/passwd-x", uuid) == -EINVAL, "a path of 36 characters is no UUID");
 }
 

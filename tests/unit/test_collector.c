@@ -91,10 +91,11 @@ test_host(void)
 		UP(s, HOST) == 1 && !s->collector[HOST].error[0] &&
 		!(s->collector[HOST].value[METRIC_AT(M_COLLECTOR_DURATION, COLLECTOR)] < 0),
 	    "each collector tells about itself");
+	tick(105); /* CR4 of a guest that was here before */
 	fake_hv_forget_calls(f);
-	tick(105);
+	tick(110);
 	ok(f->all_calls == 2 && f->calls[FAKE_physinfo] == 1 && f->calls[FAKE_domain_list] == 1,
-	    "the next tick asks for physinfo and the list of domains, nothing else");
+	    "a steady tick asks for physinfo and the list of domains, nothing else");
 	ok(strcmp(s->host.xen_version, "4.17.7") == 0 && CPUS(s) == 2, "and says as much");
 	end();
 }

@@ -55,6 +55,7 @@ test_many(void)
 	unsigned good = 0;
 
 	begin("xenstat", "no");
+	tick(95); /* so that none of them was here before */
 	/* three chunks, with gaps: a reader that continued at a count would lose or repeat some */
 	for (uint32_t i = 0; i < 3000; i++)
 		(void) fake_hv_add(f, i == 0 ? 0 : i * 7 + 5000 * (i > 1500));
@@ -215,6 +216,29 @@ test_names(void)
 	end();
 }
 
+/* The agent was started again: its guests have long booted. */
+static void
+test_guests_before(void)
+{
+	struct fake_domain *d;
+
+	begin(NULL, NULL);
+	d = fake_hv_add(f, 1);
+	tick(100);
+	ok(d->cr4_reads == 0, "CR4 of a guest that was here before is not read at once, for it may be tracked");
+	tick(105);
+	ok(d->cr4_reads == 1, "but in the next tick");
+	end();
+	begin(NULL, NULL);
+	d = fake_hv_add(f, 1);
+	tick(100);
+	collectors_set_tracked(c, 1, true);
+	tick(105);
+	tick(135);
+	ok(d->cr4_reads == 0, "and not while it is tracked");
+	end();
+}
+
 static void
 test_guest_features(void)
 {
@@ -222,6 +246,7 @@ test_guest_features(void)
 	struct fake_domain *d;
 
 	begin(NULL, NULL);
+	tick(95);
 	d = fake_hv_add(f, 1);
 	d->policy =
 	    (struct hv_policy){.b7 = 1u << 20, .c7 = 1u << 2 | 1u << 3 | 1u << 7, .d7 = 1u << 20};
@@ -339,6 +364,7 @@ main(void)
 	test_limits();
 	test_values();
 	test_names();
+	test_guests_before();
 	test_guest_features();
 	test_tracked();
 	test_spread();
