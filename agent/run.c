@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/util.h"
 
-#define REPLAY_PERIOD 0.2 /* seconds between two looks for events of a capture */
+#define REPLAY_PERIOD 0.2 /* seconds between two looks into a capture */
 
 struct run {
 	const struct config *config;
@@ -52,8 +52,6 @@ on_tick(void *arg, uint32_t events, const struct tick *now)
 	struct run *run = arg;
 
 	(void) events;
-	if (run->hv->replay)
-		hv_replay_seek(run->hv, now);
 	agent_tick(run->agent, now);
 }
 
@@ -88,10 +86,8 @@ open_xen(struct hv **ret_hv, const char **ret_note)
 static int
 loop_until_signal(struct run *run)
 {
-	int r = loop_every(run->loop, 0.001, run->step, on_tick, run);
+	int r = loop_run(run->loop);
 
-	if (r >= 0)
-		r = loop_run(run->loop);
 	if (r < 0)
 		log_err("agent", "the main loop failed: %s", strerror(-r));
 	return r < 0 ? 1 : r;
@@ -157,7 +153,9 @@ start_live(struct run *run)
 		r = agent_serve(run->agent, run->loop);
 	if (r == 0)
 		r = open_xen(&run->hv, &note);
-	return r < 0 ? r : observe(run, note);
+	if (r == 0)
+		r = observe(run, note);
+	return r < 0 ? r : loop_every(run->loop, 0.001, run->step, on_tick, run);
 }
 
 int
@@ -166,7 +164,7 @@ run_live(const struct config *config)
 	struct run run = {.config = config};
 	int status = 1;
 
-	if (begin(&run) == 0 && start_live(&run) == 0)
+	if (begin(&run) == 0 && start_live(&run) >= 0)
 		status = loop_until_signal(&run);
 	end(&run);
 	return status;
@@ -205,15 +203,35 @@ play_next(struct run *run, const struct tick *start)
 	return 0;
 }
 
+static struct tick
+at(const struct tick *now, double mono)
+{
+	return (struct tick){.mono = mono, .real = tick_real_of(now, mono)};
+}
+
 static void
-pump(struct run *run, const struct tick *now)
+deliver(struct run *run, const struct tick *now)
 {
 	struct event e;
 
-	hv_replay_seek(run->hv, now);
 	(void) agent_changes(run->agent);
 	while (hv_replay_next_event(run->hv, &e) == 0)
 		agent_event(run->agent, &e, now);
+}
+
+/* All that the capture holds up to now, with a tick wherever its recorder had one. */
+static void
+play(struct run *run, const struct tick *now)
+{
+	double mono;
+
+	while (hv_replay_step(run->hv, now, &mono) == 0) {
+		const struct tick then = at(now, mono);
+
+		deliver(run, &then);
+		agent_tick(run->agent, &then);
+	}
+	deliver(run, now);
 }
 
 static void
@@ -222,15 +240,9 @@ on_replay(void *arg, uint32_t events, const struct tick *now)
 	struct run *run = arg;
 
 	(void) events;
-	pump(run, now);
+	play(run, now);
 	if (now->mono >= run->ends && play_next(run, now) < 0)
 		loop_stop(run->loop, 1);
-}
-
-static struct tick
-at(const struct tick *now, double mono)
-{
-	return (struct tick){.mono = mono, .real = tick_real_of(now, mono)};
 }
 
 static int
@@ -267,12 +279,9 @@ play_past(struct run *run)
 		r = play_next(run, &then);
 		if (r < 0)
 			return r;
-		for (; t < run->ends; t += run->step) {
-			then = at(&now, t);
-			pump(run, &then);
-			agent_tick(run->agent, &then);
-		}
 		t = run->ends;
+		then = at(&now, t);
+		play(run, &then);
 	}
 	return play_next(run, &now);
 }
@@ -289,7 +298,7 @@ start_replay(struct run *run)
 	if (r == 0)
 		r = agent_serve(run->agent, run->loop);
 	if (r == 0)
-		r = loop_every(run->loop, REPLAY_PERIOD, REPLAY_PERIOD, on_replay, run);
+		r = loop_every(run->loop, 0.001, REPLAY_PERIOD, on_replay, run);
 	return r;
 }
 

@@ -132,6 +132,10 @@ int hv_replay_open(
     const char *path, const struct tick *start, struct hv **ret_hv, const char **ret_note);
 /* Going back in time plays the capture from its beginning, its events too. */
 void hv_replay_seek(struct hv *hv, const struct tick *now);
+/* Plays on to the end of the recorder's next tick (it asked for the domains), if that is at or before *now, and
+ * gives its time (CLOCK_MONOTONIC): at no other time are the answers those of one moment. -EAGAIN: there is none;
+ * what came up to *now has been played. */
+int hv_replay_step(struct hv *hv, const struct tick *now, double *ret_at);
 /* The next event at or before the time set, its stamps moved to the replay's time; -EAGAIN: none. */
 int hv_replay_next_event(struct hv *hv, struct event *ret);
 /* Seconds that the capture lasts. */

@@ -29,6 +29,7 @@ struct replay {
 	double base;  /* where the current header's times begin, seconds since start */
 	double last;  /* of the newest line that was played */
 	double length;
+	bool ticked; /* the newest line's time is one at which the recorder asked for the domains */
 	struct answers answers;
 	size_t held; /* bytes of them */
 	struct queue events, changes;
@@ -119,8 +120,10 @@ keep_answer(struct replay *rp, struct capture_line *line)
 			queue_add(&rp->changes, line->data);
 		return 0;
 	}
-	if (line->call == CALL_DOMAIN_LIST)
+	if (line->call == CALL_DOMAIN_LIST) {
 		forget_parts(rp, line->arg[0]);
+		rp->ticked = true;
+	}
 	a = answers_add(&rp->answers, line->call, line->arg[0], line->arg[1]);
 	if (!a)
 		return -EBADMSG;
@@ -159,12 +162,14 @@ play(struct replay *rp, struct capture_line *line)
 	return r;
 }
 
-/* Plays all lines up to this many seconds after the start. -ENODATA: none is left. */
+/* Plays all lines up to this many seconds after the start, or, if it is to step, up to the end of the first tick
+ * of the recorder. -ENODATA: none is left. */
 static int
-play_until(struct replay *rp, double t)
+play_until(struct replay *rp, double t, bool step)
 {
 	int r = 0;
 
+	rp->ticked = false;
 	while (r == 0) {
 		if (!rp->has_next) {
 			r = capture_read(rp->in, &rp->next);
@@ -172,7 +177,7 @@ play_until(struct replay *rp, double t)
 				break;
 			rp->has_next = true;
 		}
-		if (rp->base + rp->next.t > t)
+		if (rp->base + rp->next.t > (step && rp->ticked ? rp->last : t))
 			break;
 		rp->has_next = false;
 		r = play(rp, &rp->next);
@@ -447,7 +452,7 @@ check(struct replay *rp)
 	if (r == -ENODATA || (r == 0 && rp->next.kind != LINE_HEADER))
 		return -EBADMSG;
 	if (r == 0)
-		r = play_until(rp, INFINITY);
+		r = play_until(rp, INFINITY, false);
 	if (r != -ENODATA)
 		return r;
 	rp->length = rp->last;
@@ -479,7 +484,7 @@ hv_replay_open(
 	*ret_note =
 	    capture_torn(rp->in) ? "the capture's last line was cut short and is left out" : NULL;
 	rewind_replay(rp);
-	(void) play_until(rp, 0);
+	(void) play_until(rp, 0, false);
 	*ret_hv = hv;
 	hv = NULL;
 	return 0;
@@ -494,7 +499,19 @@ hv_replay_seek(struct hv *hv, const struct tick *now)
 	if (t + SLACK < rp->last)
 		rewind_replay(rp);
 	/* it was whole when it was opened; where somebody cut it since, it ends */
-	(void) play_until(rp, t + SLACK);
+	(void) play_until(rp, t + SLACK, false);
+}
+
+int
+hv_replay_step(struct hv *hv, const struct tick *now, double *ret_at)
+{
+	struct replay *rp = of(hv);
+
+	(void) play_until(rp, now->mono - rp->start + SLACK, true);
+	if (!rp->ticked)
+		return -EAGAIN;
+	*ret_at = rp->start + rp->last;
+	return 0;
 }
 
 int

@@ -19,7 +19,7 @@ from tap import Tap
 from witness import Witness, fields
 
 STEPS = ('clean', 'fail', 'after_off', 'mid_round', 'save')
-MAX_IDLE_CPU = 0.002    # of one CPU
+IDLE_CPU_LIMIT = 0.002  # of one CPU; make bench prints it too: a time is never asserted
 MAX_PSS_KIB = 12 * 1024
 
 
@@ -47,7 +47,7 @@ def read_journal(tap, witness):
     return records
 
 
-def check_usage(tap, boot, witness):
+def check_usage(tap, witness):
     """Cost of the idle agent: both halves, three guests, no migration."""
     seen = {}
     for line in witness.text('usage.txt').splitlines():
@@ -59,10 +59,9 @@ def check_usage(tap, boot, witness):
     wall = sum(float(end[p]['up']) - float(begin[p]['up']) for p in end) / len(end)
     cpu = sum(int(end[p]['ns']) - int(begin[p]['ns']) for p in end) / 1e9
     pss = sum(int(f['pss_kib']) for f in end.values())
-    tap.note('idle agent: %.3f %% of one CPU over %.0f s, %.1f MiB' % (100 * cpu / wall, wall, pss / 1024))
+    tap.note('idle agent: %.3f %% of one CPU over %.0f s (%.2f of the limit), %.1f MiB' %
+             (100 * cpu / wall, wall, cpu / wall / IDLE_CPU_LIMIT, pss / 1024))
     tap.ok(pss <= MAX_PSS_KIB, 'both processes together take at most 12 MiB', pss)
-    if boot != 'npt':   # QEMU's clock is the host's
-        tap.ok(cpu / wall <= MAX_IDLE_CPU, 'the idle agent takes at most 0.2 % of one CPU', cpu / wall)
 
 
 def check_ends(tap, witness):
@@ -97,7 +96,7 @@ def check_boot(tap, directory):
     api = check_api.check(tap, witness, journal)
     check_features.check(tap, boot, witness, api.json('features.json'))
     check_store.check(tap, witness, journal, domains=4)
-    check_usage(tap, boot, witness)
+    check_usage(tap, witness)
     check_ends(tap, witness)
     check_capture(tap, witness)
 

@@ -526,9 +526,51 @@ test_golden(void)
 	said_done(&s);
 }
 
+/* An answer is true of its moment only: ticks are played when they were recorded. */
+static void
+test_steps(void)
+{
+	static const char capture[] =
+	    "{\"xenscope_capture\":1,\"recorded\":1.5,\"agent\":\"0.1.0\",\"xen\":\"4.17.7\"}\n"
+	    "{\"t\":0.5,\"call\":\"physinfo\",\"error\":\"EIO\"}\n"
+	    "{\"t\":0.5,\"call\":\"domain_list\",\"first\":0,\"domains\":[]}\n"
+	    "{\"t\":0.5,\"call\":\"boot_id\",\"error\":\"EIO\"}\n"
+	    "{\"t\":3,\"event\":\"process_end\",\"source\":\"process\",\"pid\":7}\n"
+	    "{\"t\":5.5,\"call\":\"domain_list\",\"first\":0,\"error\":\"EIO\"}\n"
+	    "{\"t\":6,\"event\":\"process_end\",\"source\":\"process\",\"pid\":8}\n";
+	_cleanup_(hv_closep) struct hv *hv = NULL;
+	char path[] = "/tmp/test_hv_steps.XXXXXX", boot[37];
+	const struct tick start = {100, 0}, end = {110, 0};
+	const char *note;
+	struct hv_domain d;
+	struct event e;
+	double at = 0;
+	size_t n;
+	int fd = mkstemp(path);
+
+	ok(fd >= 0 && write_all(fd, capture, strlen(capture)) == 0 &&
+		hv_replay_open(path, &start, &hv, &note) == 0,
+	    "a capture of two ticks is played");
+	(void) close(fd);
+	(void) unlink(path);
+	ok(hv_replay_step(hv, &start, &at) == -EAGAIN, "no tick was recorded in its first instant");
+	ok(hv_replay_step(hv, &end, &at) == 0 && fabs(at - 100.5) < 1e-9, "the first was half a second later");
+	ok(hv->ops->domain_list(hv, 0, &d, 1, &n) == 0 && hv->ops->boot_id(hv, boot) == -EIO,
+	    "all that was asked in it is answered");
+	ok(hv_replay_next_event(hv, &e) == -EAGAIN, "what happened later has not happened yet");
+	ok(hv_replay_step(hv, &end, &at) == 0 && fabs(at - 105.5) < 1e-9 &&
+		hv->ops->domain_list(hv, 0, &d, 1, &n) == -EIO,
+	    "then comes the second");
+	ok(hv_replay_next_event(hv, &e) == 0 && e.pid == 7 && hv_replay_next_event(hv, &e) == -EAGAIN,
+	    "with what happened before it");
+	ok(hv_replay_step(hv, &end, &at) == -EAGAIN && hv_replay_next_event(hv, &e) == 0 && e.pid == 8,
+	    "and what came after the last one is played too");
+}
+
 int
 main(void)
 {
+	test_steps();
 	test_round_trip();
 	test_faults();
 	test_torn();

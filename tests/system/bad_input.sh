@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the daemon says and does when what it is given is wrong: the thing is named, and the way out.
+set -eu
+agent=${builddir:-.}/agent/xenscoped
+capture=${srcdir:-.}/tests/golden/captures/qemu-idle.jsonl
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"; [ -z "${running-}" ] || kill "$running" 2>/dev/null || :' EXIT
+n=0 failed=0
+
+# ok STATUS CLAIM
+ok() {
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+        failed=1
+        echo "not ok $n - $2"
+        sed 's/^/# /' "$dir/said"
+    fi
+}
+
+# refused WORDS STATUS CLAIM OPTION...: the agent ends with this status and says these words
+refused() {
+    words=$1 status=$2 claim=$3
+    shift 3
+    rc=0
+    timeout 20 "$agent" "$@" > "$dir/said" 2>&1 || rc=$?
+    r=0
+    [ "$rc" = "$status" ] || { r=1; echo "status $rc" >> "$dir/said"; }
+    grep -q -e "$words" "$dir/said" || r=1
+    ok $r "$claim"
+}
+
+# play STATE OPTION...: an agent in the background that plays a capture, until it answers
+play() {
+    state=$dir/$1
+    shift
+    "$agent" --state-dir="$state" --socket="$state/sock" --listen= "$@" > "$dir/said" 2>&1 &
+    running=$!
+    tries=100
+    until "${builddir:-.}/agent/xenscope" --socket "$state/sock" status > "$dir/status" 2>&1; do
+        [ $((tries -= 1)) -gt 0 ] && kill -0 $running 2>/dev/null || return 1
+        sleep 0.1
+    done
+}
+
+stop() {
+    kill $running
+    wait $running && r=0 || r=$?
+    running=''
+    return $r
+}
+
+printf 'step = 5\nstepp = 5\n' > "$dir/unknown.conf"
+refused "unknown.conf:2: unknown option \"stepp\"" 64 'an unknown option of the file is named, with file and line' \
+    --config="$dir/unknown.conf" --check
+printf 'listen 127.0.0.1\n' > "$dir/line.conf"
+refused 'line.conf:1: expected "name = value"' 64 'so is a line that is none' --config="$dir/line.conf" --check
+refused 'no.conf: No such file' 64 'and a file that is not there' --config="$dir/no.conf" --check
+refused 'takes a whole number from 1 to 60' 64 'a value outside its range is answered with the range' --step=0 --check
+refused 'see xenscoped --help' 64 'an argument that is none is refused' frobnicate
+refused 'the formats are markdown' 64 'a format that is none is answered with those there are' --dump-metrics=xml
+
+printf 'hello\n' > "$dir/hello.jsonl"
+refused 'hello.jsonl: not a capture' 1 'a file that is no capture is refused' \
+    --state-dir="$dir/s0" --listen= --socket= --replay="$dir/hello.jsonl"
+refused 'gone.jsonl: No such file' 1 'a capture that is not there too' \
+    --state-dir="$dir/s0" --listen= --socket= --replay="$dir/gone.jsonl"
+refused 'cannot write in /dev/null/public .*choose another place with --state-dir' 1 \
+    'a state directory that cannot be is named, with the way out' --state-dir=/dev/null --replay="$capture"
+refused '0.0.0.0' 1 'an address that is not loopback is refused' \
+    --state-dir="$dir/s1" --socket= --listen=0.0.0.0:9965 --replay="$capture"
+if [ ! -e /dev/xen/privcmd ]; then
+    refused 'no hypervisor to be reached through /dev/xen/privcmd.*--replay=FILE' 1 \
+        'without a hypervisor it says what is missing and what can be done' --state-dir="$dir/s2" --listen= --socket=
+    [ ! -e "$dir/s2" ] && r=0 || r=1
+    ok $r 'and has touched nothing'
+fi
+
+head -c 9000 "$capture" > "$dir/torn.jsonl"
+play s3 --replay="$dir/torn.jsonl" && r=0 || r=1
+ok $r 'a capture that ends in mid-line plays up to there'
+grep -q 'torn.jsonl: .*line' "$dir/said" && r=0 || r=1
+ok $r 'and that is said'
+stop && r=0 || r=1
+ok $r 'SIGTERM ends it with 0'
+
+play s4 --replay="$capture" && r=0 || r=1
+ok $r 'an agent plays'
+refused 'another xenscoped writes in' 1 'a second one on its state directory is refused' \
+    --state-dir="$dir/s4" --listen= --socket= --replay="$capture"
+refused "$dir/s4/sock" 1 'a socket that is in use is named' \
+    --state-dir="$dir/s5" --listen= --socket="$dir/s4/sock" --replay="$capture"
+stop
+
+printf '%s' '{"id":"20260101T000000Z-d1-1","uui' >> "$dir/s4/public/migrations.jsonl"
+printf 'garbage' > "$dir/s4/public/host.rrd"
+play s4 --replay="$capture" && r=0 || r=1
+ok $r 'with a torn journal and a damaged RRD it goes on'
+[ -s "$dir/s4/public/migrations.jsonl.torn" ] && r=0 || r=1
+ok $r 'what was torn is kept beside the journal'
+[ -n "$(find "$dir/s4/public" -name 'host.rrd.corrupt-*')" ] && [ -s "$dir/s4/public/host.rrd" ] && r=0 || r=1
+ok $r 'the damaged RRD is set aside, and a new one begun'
+stop
+echo "1..$n"
+exit $failed
