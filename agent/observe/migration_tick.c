@@ -27,6 +27,23 @@ infer_mode(const struct migrations *m, int kind)
 	return TRACKING_UNKNOWN;
 }
 
+/* Without what xl appends while it receives a domain or has sent it away (xen.git tools/xl/xl_migrate.c). */
+static void
+copy_name(char *dst, size_t n, const char *name)
+{
+	static const char *const appended[] = {"--incoming", "--migratedaway"};
+	size_t length;
+
+	str_copy(dst, n, name);
+	length = strlen(dst);
+	for (size_t i = 0; i < ARRAY_SIZE(appended); i++) {
+		size_t cut = strlen(appended[i]);
+
+		if (length > cut && strcmp(dst + length - cut, appended[i]) == 0)
+			dst[length - cut] = '\0';
+	}
+}
+
 bool
 migration_learn(const struct migrations *m, struct open *o, const struct known_domain *d)
 {
@@ -36,7 +53,7 @@ migration_learn(const struct migrations *m, struct open *o, const struct known_d
 
 	if (d && (named || !*r->name)) {
 		str_copy(r->uuid, sizeof(r->uuid), d->uuid);
-		str_copy(r->name, sizeof(r->name), d->name);
+		copy_name(r->name, sizeof(r->name), d->name);
 		r->memory_pages = d->pages;
 		o->kind = (int) d->kind;
 	}

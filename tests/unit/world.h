@@ -139,7 +139,9 @@ new_sample(struct world *w, double at, const struct guest *guest, size_t n)
 		d->domid = guest[i].domid;
 		d->kind = DOMAIN_PVH;
 		str_copy(d->uuid, sizeof(d->uuid), guest[i].uuid);
-		(void) snprintf(d->name, sizeof(d->name), "guest %c", guest[i].uuid[0]);
+		/* as xl names a domain that it has just received */
+		(void) snprintf(d->name, sizeof(d->name), "guest %c%s", guest[i].uuid[0],
+		    guest[i].uuid[0] == 'b' ? "--incoming" : "");
 		str_copy(d->state, sizeof(d->state), guest[i].state);
 		d->value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)] = 128 << 20;
 		d->value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] =
