@@ -8,7 +8,8 @@ STEP = 5
 
 
 def fetch(path, start, end, cf='AVERAGE'):
-    """{data source: [(end of the step, value)]}, without unknown values."""
+    """{data source: [(end of the step, value)]} of the steps that end by end, without unknown values."""
+    last = end
     start, end = int(start) // STEP * STEP, (int(end) // STEP + 1) * STEP
     p = subprocess.run(['rrdtool', 'fetch', path, cf, '-r', str(STEP), '-s', str(start), '-e', str(end)],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
@@ -22,7 +23,7 @@ def fetch(path, start, end, cf='AVERAGE'):
             continue
         time, values = line.split(':', 1)
         for name, value in zip(names, values.split()):
-            if not math.isnan(float(value)):
+            if int(time) <= last and not math.isnan(float(value)):
                 series[name].append((int(time), float(value)))
     return series
 
