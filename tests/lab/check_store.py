@@ -8,8 +8,7 @@ STEP = 5
 
 
 def fetch(path, start, end, cf='AVERAGE'):
-    """{data source: [(end of the step, value)]} of the steps that end by end, without unknown values."""
-    last = end
+    """{data source: [(end of the step, value)]}, without unknown values: the steps that these times touch."""
     start, end = int(start) // STEP * STEP, (int(end) // STEP + 1) * STEP
     p = subprocess.run(['rrdtool', 'fetch', path, cf, '-r', str(STEP), '-s', str(start), '-e', str(end)],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
@@ -23,7 +22,7 @@ def fetch(path, start, end, cf='AVERAGE'):
             continue
         time, values = line.split(':', 1)
         for name, value in zip(names, values.split()):
-            if int(time) <= last and not math.isnan(float(value)):
+            if start < int(time) <= end and not math.isnan(float(value)):
                 series[name].append((int(time), float(value)))
     return series
 
@@ -38,7 +37,7 @@ def check_tracking(tap, public, record, episode):
     if not tap.ok(os.path.exists(path), 'the guest has an RRD of its tracking', path):
         return
     begin, end = episode.enable.at, episode.off.at
-    series = fetch(path, begin - 4 * STEP, end + 2 * STEP)
+    series = fetch(path, begin - 4 * STEP, end + STEP) # the tick after the end is in it
     dirtied, rounds = series.get('pages_dirtied', []), series.get('rounds', [])
     want = sum(episode.dirtied)
     tap.near(total(dirtied), want, want * 0.005, 'the RRD holds the pages dirtied: rate times step adds up to %d' % want)
@@ -53,7 +52,7 @@ def check_tracking(tap, public, record, episode):
 
 def check_host(tap, public, record, episode, domains):
     path = os.path.join(public, 'host.rrd')
-    series = fetch(path, episode.enable.at - 4 * STEP, episode.off.at + 2 * STEP)
+    series = fetch(path, episode.enable.at - 4 * STEP, episode.off.at + STEP)
     seen = [v for _, v in series.get('domains', [])]
     tap.ok(seen and min(seen) >= domains - 0.01, 'host.rrd has the number of domains, %d' % domains, seen)
     tap.near(total(series.get('migrations', [])), 1, 0.05, 'host.rrd counts one migration in that time')
