@@ -276,6 +276,18 @@ take_over(struct rounds_uprobe *o)
 	}
 }
 
+/* Agents that start at the same time come one by one: until the returned descriptor is closed. */
+static int
+gate(const struct rounds_uprobe *o)
+{
+	_cleanup_(freep) char *path = xasprintf("%s/instances", o->tracing);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void) flock(fd, LOCK_EX);
+	return fd;
+}
+
 /* The first name that no other agent has. -EBUSY. */
 static int
 find_name(struct rounds_uprobe *o)
@@ -415,6 +427,7 @@ int
 rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why)
 {
 	_cleanup_(donep) struct rounds_uprobe *o = xcalloc(1, sizeof(*o));
+	_cleanup_(closep) int passed = -1;
 	struct rounds_uprobe *opened;
 	int r;
 
@@ -427,6 +440,7 @@ rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why
 			   "/sys/kernel/tracing (the kernel needs CONFIG_UPROBE_EVENTS)";
 		return r;
 	}
+	passed = gate(o);
 	take_over(o);
 	r = find_name(o);
 	if (r < 0) {
