@@ -3,7 +3,6 @@
 #include "base/loop.h"
 
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -115,7 +114,7 @@ loop_remove(struct loop *l, int fd)
 static struct timespec
 to_timespec(double s)
 {
-	struct timespec t = {.tv_sec = (time_t) s, .tv_nsec = (long) ((s - floor(s)) * 1e9)};
+	struct timespec t = {.tv_sec = (time_t) s, .tv_nsec = (long) ((s - (double) (time_t) s) * 1e9)};
 
 	if (t.tv_sec <= 0 && t.tv_nsec <= 0)
 		t.tv_nsec = 1;
