@@ -239,7 +239,7 @@ fake_hv_new(void)
 	    .hap = true};
 	for (int set = 0; set < HV_FEATURESETS; set++) {
 		f->words[set][1] = 1u << 5;	       /* VMX */
-		f->words[set][5] = 1u << 20 | 1u << 7; /* SMAP, SMEP */
+		f->words[set][5] = set == HV_FEATURES_PV ? 0 : 1u << 20 | 1u << 7; /* SMAP, SMEP */
 	}
 	str_copy(f->cpu_model, sizeof(f->cpu_model), "Intel(R) Xeon(R) test");
 	str_copy(f->boot_id, sizeof(f->boot_id), "00000000-0000-0000-0000-000000000001");

@@ -327,8 +327,24 @@ number(uint8_t tristate)
 	return tristate == UNKNOWN ? NAN : tristate == YES;
 }
 
+/* A PV guest has no policy and no CR4 of its own: what PV guests are not offered, none of them has. */
 static void
-fill_one(const struct known *k, struct sample_domain *s)
+fill_features(const struct known *k, const struct feature_report *report, struct sample_domain *s)
+{
+	double *value = s->value;
+
+	memcpy(s->feature, k->feature, sizeof(s->feature));
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		if (!k->now.hvm && report->feature[i].pv == NO)
+			s->feature[i].exposed = s->feature[i].active = NO;
+	value[METRIC_AT(M_DOMAIN_SMAP_EXPOSED, DOMAIN)] = number(s->feature[FEATURE_SMAP].exposed);
+	value[METRIC_AT(M_DOMAIN_SMAP_ACTIVE, DOMAIN)] = number(s->feature[FEATURE_SMAP].active);
+	value[METRIC_AT(M_DOMAIN_SMEP_EXPOSED, DOMAIN)] = number(s->feature[FEATURE_SMEP].exposed);
+	value[METRIC_AT(M_DOMAIN_SMEP_ACTIVE, DOMAIN)] = number(s->feature[FEATURE_SMEP].active);
+}
+
+static void
+fill_one(const struct known *k, const struct feature_report *report, struct sample_domain *s)
 {
 	const struct hv_domain *d = &k->now;
 	double *value = s->value;
@@ -339,17 +355,13 @@ fill_one(const struct known *k, struct sample_domain *s)
 	s->kind = !d->hvm ? DOMAIN_PV : d->device_model ? DOMAIN_HVM : DOMAIN_PVH;
 	str_copy(s->state, sizeof(s->state), state_of(d));
 	s->cr4_read = k->cr4_read;
-	memcpy(s->feature, k->feature, sizeof(s->feature));
+	fill_features(k, report, s);
 	value[METRIC_AT(M_DOMAIN_CPU, DOMAIN)] = (double) d->cpu_ns / 1e9;
 	value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)] = (double) d->pages * PAGE_BYTES;
 	value[METRIC_AT(M_DOMAIN_VCPUS, DOMAIN)] = d->online_vcpus;
 	value[METRIC_AT(M_DOMAIN_PAUSED, DOMAIN)] = d->paused;
 	value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] = d->shutdown || d->crashed;
 	value[METRIC_AT(M_DOMAIN_TRACKED, DOMAIN)] = k->tracked;
-	value[METRIC_AT(M_DOMAIN_SMAP_EXPOSED, DOMAIN)] = number(k->feature[FEATURE_SMAP].exposed);
-	value[METRIC_AT(M_DOMAIN_SMAP_ACTIVE, DOMAIN)] = number(k->feature[FEATURE_SMAP].active);
-	value[METRIC_AT(M_DOMAIN_SMEP_EXPOSED, DOMAIN)] = number(k->feature[FEATURE_SMEP].exposed);
-	value[METRIC_AT(M_DOMAIN_SMEP_ACTIVE, DOMAIN)] = number(k->feature[FEATURE_SMEP].active);
 }
 
 void
@@ -362,7 +374,7 @@ domain_fill(const struct domain *c, struct sample *s)
 
 		if (!d)
 			break;
-		fill_one(&c->known[i], d);
+		fill_one(&c->known[i], &s->features, d);
 	}
 	s->host.value[METRIC_AT(M_HOST_DOMAINS, HOST)] = (double) c->total;
 	if (c->total > c->n)

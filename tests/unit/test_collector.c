@@ -13,7 +13,7 @@
 #include "tests/fake_hv.h"
 #include "tests/tap.h"
 
-enum { HOST, DOMAIN, FEATURES, XENSTAT };
+enum { HOST, FEATURES, DOMAIN, XENSTAT };
 
 #define UP(s, i) ((s)->collector[i].value[METRIC_AT(M_COLLECTOR_UP, COLLECTOR)])
 #define NET_RX(s, i) ((s)->domain[i].value[METRIC_AT(M_DOMAIN_NET_RX, DOMAIN)])

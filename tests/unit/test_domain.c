@@ -15,6 +15,8 @@
 #define VALUE(d, id) ((d)->value[METRIC_AT(M_##id, DOMAIN)])
 
 static struct fake_hv *f;
+enum { DOMAINS = 2 }; /* its row in collectors.def */
+
 static struct collectors *c;
 static struct sample *s; /* of the last tick */
 
@@ -100,11 +102,11 @@ test_limits(void)
 	ok(strstr(s->host.notes, "100 domains are counted but not listed"), "and the host says so");
 	f->domain[10].d.domid = 3;
 	tick(110);
-	ok(s->n_domains == 0 && strstr(s->collector[1].error, "Protocol error"),
+	ok(s->n_domains == 0 && strstr(s->collector[DOMAINS].error, "Protocol error"),
 	    "a list that goes backwards is refused");
 	f->domain[10].d.domid = 0xffffffff;
 	tick(115);
-	ok(s->n_domains == 0 && s->collector[1].error[0], "so is a number that no domain can have");
+	ok(s->n_domains == 0 && s->collector[DOMAINS].error[0], "so is a number that no domain can have");
 	end();
 }
 
@@ -131,9 +133,9 @@ test_values(void)
 	ok(v->kind == DOMAIN_PV && strcmp(v->state, "running") == 0 &&
 		strcmp(v->uuid, "00000000-0000-0000-0000-000000000000") == 0,
 	    "Dom0 is a PV domain that runs");
-	ok(v->feature[FEATURE_SMAP].exposed == UNKNOWN && isnan(VALUE(v, DOMAIN_SMAP_EXPOSED)) &&
+	ok(v->feature[FEATURE_SMAP].exposed == NO && VALUE(v, DOMAIN_SMAP_ACTIVE) == 0 &&
 		isnan(v->cr4_read),
-	    "a PV guest has no policy that matters");
+	    "a PV guest has not what no PV guest is offered");
 	v = &s->domain[1];
 	ok(v->kind == DOMAIN_HVM && strcmp(v->state, "paused") == 0 &&
 		VALUE(v, DOMAIN_PAUSED) == 1 && VALUE(v, DOMAIN_SHUTDOWN) == 0,
@@ -289,7 +291,7 @@ test_guest_features(void)
 	ok(f->calls[FAKE_vcpu_cr4] == 3 && s->domain[0].feature[FEATURE_SMAP].active == YES &&
 		s->domain[0].cr4_read == 1800000400,
 	    "a refusal leaves what was known, with its time");
-	ok(!s->collector[1].error[0], "and is no failure of the list");
+	ok(!s->collector[DOMAINS].error[0], "and is no failure of the list");
 	end();
 
 	begin("guest_cr4", "no");
