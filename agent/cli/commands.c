@@ -9,7 +9,7 @@
 
 #include "base/parse.h"
 #include "base/util.h"
-#include "cli/client.h"
+#include "base/http_get.h"
 #include "cli/show.h"
 #include "cli/table.h"
 
@@ -69,7 +69,7 @@ ask(const struct options *o, const char *path, json_t **ret)
 	size_t n, i = 0;
 
 	do
-		error[i] = client_get(o->target[i], path, CLIENT_SECONDS, &status, &body, &n);
+		error[i] = http_get(o->target[i], path, HTTP_GET_SECONDS, &status, &body, &n);
 	while (error[i++] < 0 && i < ARRAY_SIZE(o->target) && o->target[i]);
 	if (error[i - 1] < 0)
 		return explain(o, error, i);

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "base/http_get.h"
 #include "base/parse.h"
 #include "base/util.h"
-#include "plugin/xapi/agent_client.h"
 #include "plugin/xapi/xmlrpc.h"
 
 enum method_id {
@@ -135,15 +135,15 @@ add_arguments(
 static void
 ask_agent(const char *target, const char *socket_path, double seconds, struct strbuf *reply)
 {
-	_cleanup_(strbuf_done) struct strbuf body = {NULL, 0, 0};
-	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *text = NULL, *body = NULL, *url = xasprintf("unix:%s", socket_path);
 	unsigned status;
-	int r = agent_get(socket_path, target, seconds, &status, &body);
+	size_t n;
+	int r = http_get(url, target, seconds, &status, &body, &n);
 
 	if (r == -ETIMEDOUT || r == -EAGAIN) {
 		text = xasprintf("%s: xenscoped did not answer within %g s", socket_path, seconds);
 		fail(reply, "XENSCOPE_AGENT_DOWN", text, "systemctl restart xenscoped");
-	} else if (r == -EPROTO || r == -EFBIG) {
+	} else if (r == -EBADMSG || r == -EFBIG) {
 		text = xasprintf("%s: %s", socket_path,
 		    r == -EFBIG ? "the answer is too long" : "the answer is no whole HTTP reply");
 		fail(reply, "XENSCOPE_AGENT_ERROR", text, "journalctl -u xenscoped");
@@ -152,9 +152,9 @@ ask_agent(const char *target, const char *socket_path, double seconds, struct st
 		fail(reply, "XENSCOPE_AGENT_DOWN", text, "systemctl start xenscoped");
 	} else if (status != 200) {
 		text = xasprintf("HTTP status %u", status);
-		fail(reply, "XENSCOPE_AGENT_ERROR", text, body.text ? body.text : "");
+		fail(reply, "XENSCOPE_AGENT_ERROR", text, body);
 	} else
-		xmlrpc_success(reply, body.text ? body.text : "");
+		xmlrpc_success(reply, body);
 }
 
 void

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "cli/client.h"
+#include "base/http_get.h"
 #include "cli/commands.h"
 #include "serve/half.h"
 #include "serve/link.h"
@@ -90,7 +90,7 @@ has_domains(unsigned domains)
 	char *want = xasprintf("\"xenscope_host_domains\":%u,", domains), *body = NULL;
 	unsigned status = 0;
 	size_t n;
-	int has = client_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && strstr(body, want);
+	int has = http_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && strstr(body, want);
 
 	free(body);
 	free(want);
@@ -248,13 +248,13 @@ test_many(void)
 			abort();
 		(void) !send(fd[i], "GET /he", 7, MSG_NOSIGNAL);
 	}
-	ok(client_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
+	ok(http_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
 	    "clients that dawdle hold nobody up");
 	free(body);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		(void) close(fd[i]);
 	send_sample(2000);
-	ok(client_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 200 &&
+	ok(http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 200 &&
 		n > 1000000 && body[n - 1] == '\n',
 	    "an answer about 2000 domains comes whole: %zu bytes", n);
 	free(body);
@@ -281,7 +281,7 @@ test_greedy(void)
 			abort();
 		(void) !send(fd[i], ask, sizeof(ask) - 1, MSG_NOSIGNAL);
 	}
-	if (client_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 503)
+	if (http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 503)
 		refused = strstr(body, "on their way") != NULL;
 	free(body);
 	ok(refused, "what waits for clients that do not take it is bounded: %u", status);
@@ -290,7 +290,7 @@ test_greedy(void)
 	status = 0;
 	for (int i = 0; i < 20 && status != 200; i++) {
 		(void) poll(NULL, 0, 20);
-		if (client_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0)
+		if (http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0)
 			free(body);
 	}
 	ok(status == 200, "and free again when they are gone");
@@ -324,7 +324,7 @@ main(void)
 	int wstatus = -1;
 
 	start();
-	ok(client_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && status == 503 &&
+	ok(http_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && status == 503 &&
 		strstr(body, "no sample yet"),
 	    "before the first sample: 503");
 	free(body);

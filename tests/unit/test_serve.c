@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
-#include "cli/client.h"
+#include "base/http_get.h"
 #include "config/config.h"
 #include "serve/link.h"
 #include "serve/rights.h"
@@ -162,7 +162,7 @@ get_status(const char *where, const char *path)
 	char *body = NULL;
 	size_t n;
 
-	if (client_get(where, path, 5, &status, &body, &n) < 0)
+	if (http_get(where, path, 5, &status, &body, &n) < 0)
 		return 0;
 	free(body);
 	return status;

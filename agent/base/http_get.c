@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <config.h>
-#include "cli/client.h"
+#include "base/http_get.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ union target {
 struct answer {
 	struct strbuf text;
 	size_t body;   /* where it begins; 0: not there yet */
-	size_t length; /* of it; SIZE_MAX: until the end */
+	size_t length; /* of it */
 	unsigned status;
 };
 
@@ -180,13 +180,13 @@ parse_head(struct answer *a)
 	if (sscanf(a->text.text, "HTTP/1.%*1[01] %3u", &a->status) != 1 || a->status < 100)
 		return -EBADMSG;
 	a->body = (size_t) (end + 4 - a->text.text);
-	a->length = SIZE_MAX;
+	/* without a length an answer that was cut short would look whole */
 	if (!length || length > end)
-		return 0;
+		return -EBADMSG;
 	length += strlen("\r\nContent-Length:");
 	length += strspn(length, " \t");
 	str_copy(number, MIN(sizeof(number), strspn(length, "0123456789") + 1), length);
-	if (parse_u64(number, 0, CLIENT_MAX_REPLY, &n) < 0)
+	if (parse_u64(number, 0, HTTP_GET_MAX, &n) < 0)
 		return -EFBIG;
 	a->length = (size_t) n;
 	return 0;
@@ -202,12 +202,12 @@ read_answer(int fd, double deadline, struct answer *a)
 		int r = 0;
 
 		if (n == 0)
-			return a->body && a->length == SIZE_MAX ? 0 : -EBADMSG;
+			return -EBADMSG;
 		if (n < 0 && errno == EAGAIN)
 			r = wait_for(fd, POLLIN, deadline);
 		else if (n < 0 && errno != EINTR)
 			return -errno;
-		if (n > 0 && a->text.n + (size_t) n > CLIENT_MAX_REPLY)
+		if (n > 0 && a->text.n + (size_t) n > HTTP_GET_MAX)
 			return -EFBIG;
 		if (n > 0) {
 			strbuf_add(&a->text, chunk, (size_t) n);
@@ -223,28 +223,34 @@ read_answer(int fd, double deadline, struct answer *a)
 }
 
 int
-client_get(const char *target, const char *path, double seconds, unsigned *ret_status,
+http_read(int fd, double deadline, unsigned *ret_status, char **ret_body, size_t *ret_n)
+{
+	_cleanup_(answer_done) struct answer a = {.status = 0};
+	int r = read_answer(fd, deadline, &a);
+
+	if (r < 0)
+		return r;
+	*ret_n = a.length;
+	*ret_body = xmalloc(a.length + 1);
+	memcpy(*ret_body, a.text.text + a.body, a.length);
+	(*ret_body)[a.length] = '\0';
+	*ret_status = a.status;
+	return 0;
+}
+
+int
+http_get(const char *target, const char *path, double seconds, unsigned *ret_status,
     char **ret_body, size_t *ret_n)
 {
 	_cleanup_(freep) char *request =
 	    xasprintf("GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
 		      "Connection: close\r\n\r\n",
 		path);
-	_cleanup_(answer_done) struct answer a = {.status = 0};
 	_cleanup_(closep) int fd = -1;
 	double deadline = tick_now().mono + seconds;
 	int r = connect_to(target, deadline, &fd);
 
 	if (r == 0)
 		r = send_all(fd, request, deadline);
-	if (r == 0)
-		r = read_answer(fd, deadline, &a);
-	if (r < 0)
-		return r;
-	*ret_n = MIN(a.text.n - a.body, a.length);
-	*ret_body = xmalloc(*ret_n + 1);
-	memcpy(*ret_body, a.text.text + a.body, *ret_n);
-	(*ret_body)[*ret_n] = '\0';
-	*ret_status = a.status;
-	return 0;
+	return r < 0 ? r : http_read(fd, deadline, ret_status, ret_body, ret_n);
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HTTP_GET_H
+#define HTTP_GET_H
+
+#include <stddef.h>
+
+#define HTTP_GET_SECONDS 10.0	     /* for one answer, connecting included */
+#define HTTP_GET_MAX (64u << 20) /* bytes of one answer */
+
+/* Asks the agent: one HTTP/1.1 GET.
+ * target: "unix:/path" or "http://127.0.0.1:9965" (a loopback address, [::1] or localhost).
+ * The caller frees *ret_body, NUL-terminated. -EINVAL: not such a target; -EPERM: not a loopback
+ * address; -ETIMEDOUT; -EBADMSG: the answer is not HTTP, has no length or ends before it; -EFBIG; else why it is
+ * not to be reached. */
+int http_get(const char *target, const char *path, double seconds, unsigned *ret_status,
+    char **ret_body, size_t *ret_n);
+
+/* The second half of it: reads the answer from a non-blocking descriptor until deadline
+ * (CLOCK_MONOTONIC, seconds). */
+int http_read(int fd, double deadline, unsigned *ret_status, char **ret_body, size_t *ret_n);
+
+#endif
