@@ -513,9 +513,10 @@ restart_serve(void *arg, uint32_t events, const struct tick *now)
 
 	(void) events;
 	(void) now;
+	if (start_serve(a) < 0)
+		return; /* the timer comes again */
 	loop_cancel(a->loop, a->restart_timer);
 	a->restart_timer = -1;
-	(void) start_serve(a);
 }
 
 void

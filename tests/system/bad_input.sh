@@ -86,6 +86,17 @@ ok $r 'SIGTERM ends it with 0'
 
 play s4 --replay="$capture" && r=0 || r=1
 ok $r 'an agent plays'
+serving() { cat "/proc/$running/task/$running/children"; }
+before=$(serving)
+# shellcheck disable=SC2086  # a list of one
+kill -9 $before
+tries=100
+until "${builddir:-.}/agent/xenscope" --socket "$dir/s4/sock" status > "$dir/status" 2>&1; do
+    [ $((tries -= 1)) -gt 0 ] || break
+    sleep 0.1
+done
+[ $tries -gt 0 ] && [ "$(serving)" != "$before" ] && grep -q 'starting it again in 1 s' "$dir/said" && r=0 || r=1
+ok $r 'when its serving half is killed it starts another, and says so'
 refused 'another xenscoped writes in' 1 'a second one on its state directory is refused' \
     --state-dir="$dir/s4" --listen= --socket= --replay="$capture"
 refused "$dir/s4/sock" 1 'a socket that is in use is named' \
