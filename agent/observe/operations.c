@@ -134,7 +134,7 @@ apply_harvest(struct migrations *m, struct open *o, const struct event *e, doubl
 {
 	struct harvest h = {.at = migration_stamp(o, e->at),
 	    .seconds = e->seconds,
-	    .dirty = e->dirty,
+	    .dirty = tracking_is_stale(m->tracking, e->domid) ? UNSEEN : (int64_t) e->dirty,
 	    .frames = e->pages,
 	    .whole = migration_nothing_missed(m, o)};
 	const struct round *round = NULL;
@@ -169,7 +169,8 @@ harvest(struct migrations *m, const struct event *e, const struct tick *now)
 		o = begin_by_harvest(m, e, now);
 	if (o && isnan(o->r.evidence.off))
 		apply_harvest(m, o, e, &until);
-	tracking_harvest(m->tracking, e->domid, e->at, until, e->dirty, e->seconds);
+	tracking_harvest(m->tracking, e->domid, e->at, until, e->dirty, e->seconds,
+	    (e->mode & SHADOW_MODE_FINAL) != 0);
 }
 
 static void

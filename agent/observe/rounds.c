@@ -89,7 +89,7 @@ rounds_harvest(
 			ended = begin(r, r->evidence.last, 0);
 		end(ended, h->at, h);
 	}
-	if (h->dirty > 0 || !ended) {
+	if (h->dirty != 0 || !ended) {
 		size_t at = (size_t) (ended ? ended - r->round : 0);
 
 		(void) begin(r, h->at, h->dirty);
@@ -159,7 +159,7 @@ insert_unseen(struct migration_record *r, size_t first, int64_t number, double h
 	int64_t dirty = r->round[first].pages_sent;
 
 	if (missing == 0) {
-		struct harvest h = {.seconds = harvest_seconds, .dirty = (uint32_t) dirty};
+		struct harvest h = {.seconds = harvest_seconds, .dirty = dirty};
 
 		if (isnan(r->round[first - 1].seconds))
 			end(&r->round[first - 1], r->round[first].started, &h);
@@ -222,6 +222,9 @@ rounds_total(struct migration_record *r, uint32_t number, uint64_t total)
 		if (round->n < 0 || (uint32_t) round->n != number)
 			continue;
 		if (!round->seen || round->frames_sent != UNSEEN || total > INT64_MAX)
+			return false;
+		/* libxc repeats the count that Xen told, and that one was not to be believed */
+		if (i > 0 && !isnan(round[-1].seconds) && round[-1].pages_dirtied == UNSEEN)
 			return false;
 		round->frames_sent = (int64_t) total;
 		if (number > 0)

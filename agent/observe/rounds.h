@@ -23,7 +23,7 @@
 
 struct harvest {
 	double at, seconds; /* when it returned, how long it took (or NAN) */
-	uint32_t dirty;
+	int64_t dirty;	 /* UNSEEN: Xen told more than was dirtied */
 	uint64_t frames; /* of the guest's physical space, 0 unknown */
 	bool whole;	 /* nothing was missed since the operation before */
 };

@@ -14,6 +14,8 @@ struct tracked {
 	uint32_t domid; /* NO_DOMAIN: gone */
 	bool on, harvested;
 	bool ever;    /* was on: there is something to show */
+	bool counted; /* Xen's count of it may hold pages that no harvest has told */
+	bool stale;   /* and did so when tracking last went on */
 	pid_t pid;    /* of the newest operation */
 	double last;  /* when that returned */
 	double since; /* tracking went on, or the last harvest returned; NAN: not seen */
@@ -86,7 +88,7 @@ take(struct tracking *t, uint32_t domid, const char *uuid, double now)
 	}
 	if (e->domid != domid) {
 		e->domid = domid;
-		e->on = false;
+		e->on = e->counted = e->stale = false;
 		e->last = -INFINITY;
 		e->since = NAN;
 		e->seen = now;
@@ -120,6 +122,8 @@ tracking_on(struct tracking *t, uint32_t domid, double at)
 		return;
 	e->on = e->ever = true;
 	e->harvested = false;
+	e->stale = e->counted;
+	e->counted = true;
 	e->since = at;
 }
 
@@ -133,8 +137,8 @@ tracking_off(struct tracking *t, uint32_t domid)
 }
 
 void
-tracking_harvest(
-    struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty, double seconds)
+tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty,
+    double seconds, bool final)
 {
 	struct tracked *e = find(t, domid);
 
@@ -142,7 +146,7 @@ tracking_harvest(
 		return;
 	/* Pages count with the time in which they were dirtied, or not at all: their quotient is a
 	 * rate. */
-	if (!isnan(e->since) && until >= e->since) {
+	if (!e->stale && !isnan(e->since) && until >= e->since) {
 		e->dirtied += dirty;
 		e->seconds += until - e->since;
 	}
@@ -150,6 +154,8 @@ tracking_harvest(
 		e->harvest += seconds;
 	e->on = e->ever = true;
 	e->harvested = true;
+	e->stale = false;
+	e->counted = !final;
 	e->since = at;
 }
 
@@ -188,6 +194,14 @@ tracking_begun_by(const struct tracking *t, uint32_t domid, pid_t pid, double *r
 		return false;
 	*ret_at = e->since;
 	return true;
+}
+
+bool
+tracking_is_stale(const struct tracking *t, uint32_t domid)
+{
+	const struct tracked *e = find(t, domid);
+
+	return e && e->stale;
 }
 
 /* False when nothing is left to remember of it. */

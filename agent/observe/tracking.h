@@ -23,9 +23,10 @@ bool tracking_operation(
 void tracking_on(struct tracking *t, uint32_t domid, double at);
 void tracking_off(struct tracking *t, uint32_t domid);
 
-/* A harvest returned and found so many pages; until: when the guest could last dirty any. */
-void tracking_harvest(
-    struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty, double seconds);
+/* A harvest returned and found so many pages; until: when the guest could last dirty any; final: it is
+ * paused. */
+void tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty,
+    double seconds, bool final);
 
 /* A round of pre-copy began. */
 void tracking_round(struct tracking *t, uint32_t domid);
@@ -34,6 +35,11 @@ void tracking_round(struct tracking *t, uint32_t domid);
 void tracking_missed(struct tracking *t, uint32_t domid);
 
 bool tracking_is_on(const struct tracking *t, uint32_t domid);
+
+/* True where the next harvest's count holds more than was dirtied since tracking went on: Xen sets it to 0 at
+ * a harvest only, so that an earlier tracking that ended without one is still in it (seen in the lab: 8457 told,
+ * 4234 sent; xen.git xen/arch/x86/mm/paging.c, paging_log_dirty_op). */
+bool tracking_is_stale(const struct tracking *t, uint32_t domid);
 
 /* True if this process turned it on and nothing was harvested since; ret_at tells when. */
 bool tracking_begun_by(const struct tracking *t, uint32_t domid, pid_t pid, double *ret_at);

@@ -274,6 +274,7 @@ static void
 test_failures(void)
 {
 	struct world w;
+	double before;
 
 	world_init(&w);
 	tick(&w, 40, A1);
@@ -296,6 +297,19 @@ test_failures(void)
 	ok(host(&w, M_HOST_FAILED) == 1, "the host counts the failure");
 	send(&w, bpf(60, 1, 1, SHADOW_OP_OFF, 0, 0));
 	ok(!migrations_tracked(w.m, 1) && w.begun == 1, "until somebody turns it off");
+	before = w.s->tracking[0].value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)];
+	send(&w, bpf(61, 1, 1, SHADOW_OP_ENABLE_LOGDIRTY, 0, 0));
+	send(&w, bpf(70, 1, 1, SHADOW_OP_CLEAN, 0, 8457));
+	send(&w, word(70.1, EVENT_ROUND_NAMED, STAGE_OTHER, 1, 0));
+	send(&w, word(70.2, EVENT_STEP, STAGE_OTHER, 0, 8457));
+	send(&w, bpf(71, 1, 1, SHADOW_OP_CLEAN, 0, 300));
+	tick(&w, 72, A1);
+	ok(w.begun == 2 && w.last.rounds_begun == 3 && w.last.round[0].pages_dirtied == UNSEEN &&
+		near(w.last.round[0].seconds, 9) && w.last.round[1].pages_sent == UNSEEN,
+	    "the next first harvest tells the pages of the earlier tracking too, and is not believed");
+	ok(w.last.round[1].pages_dirtied == 300 && w.last.round[2].pages_sent == 300, "the one after it is");
+	ok(w.s->tracking[0].value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)] == before + 300,
+	    "nor does the dirty rate count it");
 	world_done(&w);
 
 	world_init(&w);
