@@ -42,6 +42,25 @@ file_read(const char *path, size_t max, char **ret_text, size_t *ret_n)
 	return 0;
 }
 
+ssize_t
+read_at(int fd, void *buf, size_t n, off_t at)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = pread(fd, (char *) buf + done, n - done, at + (off_t) done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		done += (size_t) got;
+	}
+	return (ssize_t) done;
+}
+
 int
 write_all(int fd, const void *data, size_t n)
 {

@@ -3,10 +3,15 @@
 #define FILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Reads a whole small file into a new string, NUL-terminated; the caller frees it. ret_n may be NULL.
  * -errno; -EFBIG: larger than max bytes. */
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_n);
+
+/* Reads n bytes at an offset, going on after interruptions and short reads: how many there were, fewer where the
+ * file ends. -errno. */
+ssize_t read_at(int fd, void *buf, size_t n, off_t at);
 
 /* Writes all n bytes, going on after interruptions and short writes. -errno. */
 int write_all(int fd, const void *data, size_t n);

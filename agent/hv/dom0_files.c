@@ -52,29 +52,20 @@ dom0_file_tail(const char *path, size_t max, char **ret_text, size_t *ret_n)
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_(freep) char *text = NULL;
 	struct stat st;
-	size_t n = 0, room;
-	off_t from;
+	size_t room;
+	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	room = st.st_size > (off_t) max ? max : (size_t) st.st_size;
-	from = st.st_size - (off_t) room;
 	text = xmalloc(room + 1);
-	while (n < room) {
-		ssize_t got = pread(fd, text + n, room - n, from + (off_t) n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		n += (size_t) got;
-	}
+	n = read_at(fd, text, room, st.st_size - (off_t) room);
+	if (n < 0)
+		return (int) n;
 	text[n] = '\0';
 	*ret_text = TAKE_PTR(text);
-	*ret_n = n;
+	*ret_n = (size_t) n;
 	return 0;
 }

@@ -12,27 +12,6 @@
 
 #define BLOCK ((size_t) 64 << 10)
 
-/* The n bytes at offset at; fewer (the number is returned) when the file was cut meanwhile. -errno.
- */
-static ssize_t
-read_at(int fd, char *buf, size_t n, off_t at)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = pread(fd, buf + done, n - done, at + (off_t) done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		done += (size_t) got;
-	}
-	return (ssize_t) done;
-}
-
 /* What lies between pos and the last line that was handed over. */
 struct window {
 	char *text;
