@@ -10,8 +10,8 @@
 #include "collect/collect.h"
 #include "collect/collector.h"
 #include "config/config.h"
-#include "tests/fake_hv.h"
 #include "tests/tap.h"
+#include "tests/unit/collected.h"
 
 enum { HOST, FEATURES, DOMAIN, XENSTAT };
 
@@ -19,41 +19,11 @@ enum { HOST, FEATURES, DOMAIN, XENSTAT };
 #define NET_RX(s, i) ((s)->domain[i].value[METRIC_AT(M_DOMAIN_NET_RX, DOMAIN)])
 #define CPUS(s) ((s)->host.value[METRIC_AT(M_HOST_CPUS, HOST)])
 
-static struct fake_hv *f;
-static struct collectors *c;
-static struct sample *s; /* of the last tick */
-
 static void
-begin(const char *option, const char *value, uint32_t domains)
+add_domains(uint32_t n)
 {
-	struct config config;
-
-	config_init(&config);
-	if (option)
-		(void) config_set(&config, option, value);
-	f = fake_hv_new();
-	for (uint32_t i = 0; i < domains; i++)
+	for (uint32_t i = 0; i < n; i++)
 		(void) fake_hv_add(f, i);
-	c = collectors_new(&config);
-	config_done(&config);
-}
-
-static void
-end(void)
-{
-	collectors_free(c);
-	f->hv.ops->close(&f->hv);
-	sample_free(TAKE_PTR(s));
-}
-
-static void
-tick(double mono)
-{
-	const struct tick now = {mono, 1800000000 + mono};
-
-	sample_free(s);
-	s = sample_new(&now);
-	collectors_run(c, &f->hv, &now, s);
 }
 
 static void
@@ -72,7 +42,8 @@ test_interval(void)
 static void
 test_host(void)
 {
-	begin(NULL, NULL, 1);
+	begin(NULL, NULL);
+	add_domains(1);
 	str_copy(f->cmdline, sizeof(f->cmdline), "smap=1 \x1b");
 	tick(100);
 	ok(strcmp(s->host.xen_version, "4.17.7") == 0 &&
@@ -103,7 +74,8 @@ test_host(void)
 static void
 test_back_off(void)
 {
-	begin(NULL, NULL, 2);
+	begin(NULL, NULL);
+	add_domains(2);
 	tick(100);
 	f->error[FAKE_physinfo] = -EFAULT;
 	tick(105);
@@ -140,7 +112,8 @@ test_back_off(void)
 static void
 test_xenstat(void)
 {
-	begin(NULL, NULL, 3);
+	begin(NULL, NULL);
+	add_domains(3);
 	tick(100);
 	ok(NET_RX(s, 2) == 102 && s->domain[2].value[METRIC_AT(M_DOMAIN_NET_TX, DOMAIN)] == 202 &&
 		s->domain[2].value[METRIC_AT(M_DOMAIN_BLOCK_READS, DOMAIN)] == 302 &&
@@ -183,7 +156,8 @@ test_xenstat(void)
 static void
 test_xenstat_off(void)
 {
-	begin(NULL, NULL, 257);
+	begin(NULL, NULL);
+	add_domains(257);
 	tick(100);
 	ok(f->calls[FAKE_xenstat] == 0 && UP(s, XENSTAT) == 1 &&
 		strcmp(s->collector[XENSTAT].error,
@@ -193,7 +167,8 @@ test_xenstat_off(void)
 	tick(160);
 	ok(f->calls[FAKE_xenstat] == 1 && NET_RX(s, 255) == 355, "with 256 it is on");
 	end();
-	begin("xenstat", "no", 2);
+	begin("xenstat", "no");
+	add_domains(2);
 	tick(100);
 	ok(f->calls[FAKE_xenstat] == 0 && strstr(s->collector[XENSTAT].error, "switched off"),
 	    "an option switches it off");
@@ -262,7 +237,8 @@ test_fail_nth(int error)
 	for (n = 1;; n++) {
 		unsigned before, good = 0;
 
-		begin(NULL, NULL, 3);
+		begin(NULL, NULL);
+		add_domains(3);
 		f->ring = ring;
 		f->fail_nth = n;
 		f->fail_error = error;

@@ -9,47 +9,12 @@
 #include "base/util.h"
 #include "collect/collector.h"
 #include "config/config.h"
-#include "tests/fake_hv.h"
 #include "tests/tap.h"
+#include "tests/unit/collected.h"
 
 #define VALUE(d, id) ((d)->value[METRIC_AT(M_##id, DOMAIN)])
 
-static struct fake_hv *f;
 enum { DOMAINS = 2 }; /* its row in collectors.def */
-
-static struct collectors *c;
-static struct sample *s; /* of the last tick */
-
-static void
-begin(const char *option, const char *value)
-{
-	struct config config;
-
-	config_init(&config);
-	if (option)
-		(void) config_set(&config, option, value);
-	f = fake_hv_new();
-	c = collectors_new(&config);
-	config_done(&config);
-}
-
-static void
-end(void)
-{
-	collectors_free(c);
-	f->hv.ops->close(&f->hv);
-	sample_free(TAKE_PTR(s));
-}
-
-static void
-tick(double mono)
-{
-	const struct tick now = {mono, 1800000000 + mono};
-
-	sample_free(s);
-	s = sample_new(&now);
-	collectors_run(c, &f->hv, &now, s);
-}
 
 static void
 test_many(void)
