@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "base/util.h"
 #include "collect/collector.h"
 #include "observe/migration.h"
@@ -27,6 +28,7 @@
 #define MAX_OBSERVERS 3
 #define MAX_UNSAVED 64	       /* finished records that the journal could not take yet */
 #define MAX_RESTART_DELAY 60.0 /* seconds */
+#define RECALL_SECONDS 3600.0  /* migrations that ended so long ago are of no interest to the state machine */
 #define HEALTHY_SECONDS 60.0   /* a serve half that lasted this long is restarted at once */
 
 struct agent {
@@ -132,6 +134,23 @@ on_open_record(void *arg, struct migration_record *r)
 	migrations_resume(a->migrations, r, proc_watch_alive("", r->pid, r->process_started), &now);
 }
 
+/* Newest first. */
+static bool
+on_finished_record(void *arg, const char *line, size_t n)
+{
+	struct agent *a = arg;
+	struct tick now = tick_now();
+	struct migration_record r;
+	bool more = true;
+
+	if (record_parse(line, n, &r) == 0) {
+		migrations_recall(a->migrations, &r, &now);
+		more = !(r.ended < now.real - RECALL_SECONDS);
+		record_done(&r);
+	}
+	return more;
+}
+
 static int
 open_journal(struct agent *a)
 {
@@ -145,6 +164,7 @@ open_journal(struct agent *a)
 	}
 	if (repaired)
 		log_warn("journal", "%s", repaired);
+	(void) journal_read(a->dir, on_finished_record, a);
 	journal_counts(a->journal, &ended, &failed);
 	migrations_set_counts(a->migrations, ended, failed);
 	return 0;
@@ -270,13 +290,27 @@ agent_tap(struct agent *a, event_fn *fn, void *arg)
 
 /* --- events --- */
 
-void
-agent_event(struct agent *a, const struct event *e, const struct tick *now)
+/* Asked now, since a domain that is received may be gone before the next tick lists it. */
+static void
+identify(struct agent *a, struct event *e)
 {
+	uint8_t uuid[16];
+
+	if (e->kind == EVENT_PROCESS_BEGIN && !*e->uuid && a->hv && !a->hv->replay &&
+	    a->hv->ops->domain_uuid(a->hv, e->domid, uuid) == 0)
+		uuid_format(uuid, e->uuid);
+}
+
+void
+agent_event(struct agent *a, const struct event *seen, const struct tick *now)
+{
+	struct event e = *seen;
+
+	identify(a, &e);
 	a->events++;
 	if (a->tap)
-		a->tap(a->tap_arg, e);
-	migrations_event(a->migrations, e, now);
+		a->tap(a->tap_arg, &e);
+	migrations_event(a->migrations, &e, now);
 }
 
 struct delivery {

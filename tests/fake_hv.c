@@ -96,6 +96,18 @@ fake_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t ma
 }
 
 static int
+fake_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
+{
+	struct fake_domain *d;
+	BEGIN(domain_uuid);
+	d = fake_hv_domain(f, domid);
+	if (!d)
+		return -ESRCH;
+	memcpy(ret, d->d.uuid, sizeof(d->d.uuid));
+	return 0;
+}
+
+static int
 fake_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 {
 	struct fake_domain *d;

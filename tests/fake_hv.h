@@ -9,7 +9,7 @@
 #define FAKE_CALLS                                                                                 \
 	FAKE(version)                                                                              \
 	FAKE(cmdline) FAKE(physinfo) FAKE(featureset) FAKE(console_ring) FAKE(domain_list)         \
-	    FAKE(domain_policy) FAKE(vcpu_cr4) FAKE(domain_name) FAKE(watch_name) FAKE(xenstat)    \
+	    FAKE(domain_uuid) FAKE(domain_policy) FAKE(vcpu_cr4) FAKE(domain_name) FAKE(watch_name) FAKE(xenstat)    \
 		FAKE(cpu_model) FAKE(boot_id) FAKE(console_log)
 
 enum fake_call {

@@ -118,6 +118,7 @@ static const struct capture_field event_fields[] = {
     NAMED("toolstack", toolstack_names, true, event, toolstack),
     FIELD("started", UINT, true, event, started),
     FIELD("comm", TEXT, true, event, comm),
+    FIELD("uuid", TEXT, true, event, uuid),
 };
 
 static const struct capture_field version_fields[] = {

@@ -80,6 +80,8 @@ struct hv_ops {
 	/* At most max domains, and MAX_HV_LIST, with ids from first on, in one hypercall (another where
 	 * there are many more than the last time); ret_n of them. */
 	int (*domain_list)(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max, size_t *ret_n);
+	/* Of one domain, between ticks; not recorded, since the event that it was asked for has it. -ESRCH. */
+	int (*domain_uuid)(struct hv *hv, uint32_t domid, uint8_t ret[16]);
 	int (*domain_policy)(struct hv *hv, uint32_t domid, struct hv_policy *ret);
 	/* Pauses that vCPU for a moment: rarely, and never while the domain is tracked. */
 	int (*vcpu_cr4)(struct hv *hv, uint32_t domid, unsigned vcpu, uint64_t *ret_cr4);

@@ -129,6 +129,12 @@ record_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t 
 }
 
 static int
+record_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
+{
+	return of(hv)->inner->ops->domain_uuid(of(hv)->inner, domid, ret);
+}
+
+static int
 record_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 {
 	int r = of(hv)->inner->ops->domain_policy(of(hv)->inner, domid, ret);
@@ -246,6 +252,7 @@ static const struct hv_ops record_ops = {
     .featureset = record_featureset,
     .console_ring = record_console_ring,
     .domain_list = record_domain_list,
+    .domain_uuid = record_domain_uuid,
     .domain_policy = record_domain_policy,
     .vcpu_cr4 = record_vcpu_cr4,
     .domain_name = record_domain_name,

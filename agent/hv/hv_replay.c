@@ -331,6 +331,15 @@ replay_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t 
 }
 
 static int
+replay_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
+{
+	(void) hv;
+	(void) domid;
+	(void) ret;
+	return -ENODATA;
+}
+
+static int
 replay_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 {
 	return find_struct(hv, CALL_DOMAIN_POLICY, domid, 0, ret, sizeof(*ret));
@@ -429,6 +438,7 @@ static const struct hv_ops replay_ops = {
     .featureset = replay_featureset,
     .console_ring = replay_console_ring,
     .domain_list = replay_domain_list,
+    .domain_uuid = replay_domain_uuid,
     .domain_policy = replay_domain_policy,
     .vcpu_cr4 = replay_vcpu_cr4,
     .domain_name = replay_domain_name,

@@ -279,6 +279,20 @@ xen_domain_list(struct hv *hv, uint32_t first, struct hv_domain *ret, size_t max
 	return 0;
 }
 
+static int
+xen_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
+{
+	xc_domaininfo_t info;
+	int n = xc_domain_getinfolist(ask(hv), domid, 1, &info);
+
+	if (n < 0)
+		return failure();
+	if (n == 0 || info.domain != domid) /* the next one */
+		return -ESRCH;
+	memcpy(ret, info.handle, sizeof(info.handle));
+	return 0;
+}
+
 /* The domain's CPUID leaves; *n: room, then their number. */
 static int
 policy_leaves(struct hv *hv, uint32_t domid, xen_cpuid_leaf_t *leaves, uint32_t *n)
@@ -514,6 +528,7 @@ static const struct hv_ops xen_ops = {
     .featureset = xen_featureset,
     .console_ring = xen_console_ring,
     .domain_list = xen_domain_list,
+    .domain_uuid = xen_domain_uuid,
     .domain_policy = xen_domain_policy,
     .vcpu_cr4 = xen_vcpu_cr4,
     .domain_name = xen_domain_name,

@@ -58,6 +58,7 @@ struct event {
 	enum toolstack toolstack;
 	uint64_t started; /* EVENT_PROCESS_BEGIN: starttime of /proc/PID/stat, tells a pid's reuse */
 	char comm[16];	  /* the process's name as the kernel cuts it */
+	char uuid[37];	  /* EVENT_PROCESS_BEGIN: of its domain at that moment; "": unknown */
 };
 
 /* Takes the events of an observer. */

@@ -57,6 +57,15 @@ migrations_tracked(const struct migrations *m, uint32_t domid)
 	return tracking_is_on(m->tracking, domid);
 }
 
+void
+migrations_recall(struct migrations *m, const struct migration_record *r, const struct tick *now)
+{
+	double age = now->real - r->ended;
+
+	if (age >= 0 && age < RECENT_SECONDS)
+		recents_add_older(&m->recents, r, now->mono - age);
+}
+
 /* -- what is known from elsewhere -- */
 
 const struct known_domain *
@@ -312,6 +321,11 @@ begin_by_process(struct migrations *m, const struct event *e, const struct tick 
 
 	if (!o)
 		return;
+	if (*e->uuid && strcmp(e->uuid, o->r.uuid) != 0) { /* the last tick knew another by this number */
+		str_copy(o->r.uuid, sizeof(o->r.uuid), e->uuid);
+		*o->r.name = '\0';
+		o->r.memory_pages = UNSEEN;
+	}
 	o->r.rounds_source = SOURCE_PROCESS;
 	switch (e->role) {
 	case ROLE_SAVE:

@@ -39,6 +39,11 @@ void migrations_tick(struct migrations *m, struct sample *s);
 void migrations_resume(
     struct migrations *m, struct migration_record *r, bool alive, const struct tick *now);
 
+/* A record that ended under an earlier agent, newest first: its metrics are shown a little longer, and a
+ * helper or a restore that belongs to it begins no other record. Comes before the first event. */
+void migrations_recall(
+    struct migrations *m, const struct migration_record *r, const struct tick *now);
+
 /* This source sees every log-dirty operation that begins at since (CLOCK_MONOTONIC) or later; a
  * lesser source's word on those no longer counts. INFINITY, as at first: it sees none. To be said
  * of each source before its first event; else what happened between two agents counts as unseen. */

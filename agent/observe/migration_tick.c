@@ -188,7 +188,7 @@ identify(struct migrations *m, struct open *o)
 
 	/* What was known at its beginning may be older than the domain; once it is over, the number
 	 * may have been given to another. */
-	if (o->identified || (over && *o->r.uuid))
+	if (o->identified || (over && *o->r.uuid && d && strcmp(d->uuid, o->r.uuid) != 0))
 		d = NULL;
 	o->changed = migration_learn(m, o, d);
 	o->identified = o->identified || d;
@@ -200,10 +200,6 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 	struct sight sight = look(m, o, s);
 	double off = o->r.evidence.off - o->r.evidence.epoch;
 
-	if (!o->shown && is_other_half(m, o)) {
-		migration_drop(m, o);
-		return;
-	}
 	if (!o->shown && (++o->ticks >= INCOMING_TICKS || !isnan(o->helper_gone)))
 		migration_show(m, o);
 	if (!o->shown)
@@ -249,7 +245,10 @@ migrations_tick(struct migrations *m, struct sample *s)
 	for (size_t i = 0; i < m->n_open; i++)
 		if (m->open[i]->begun <= s->at.mono)
 			identify(m, m->open[i]);
-	for (size_t i = m->n_open; i-- > 0;) /* from the end, as judged ones leave */
+	for (size_t i = m->n_open; i-- > 0;) /* from the end, as some leave */
+		if (!m->open[i]->shown && m->open[i]->begun <= s->at.mono && is_other_half(m, m->open[i]))
+			migration_drop(m, m->open[i]);
+	for (size_t i = m->n_open; i-- > 0;)
 		if (m->open[i]->begun <= s->at.mono)
 			judge(m, m->open[i], s);
 	recents_expire(&m->recents, s->at.mono);

@@ -6,14 +6,9 @@
 
 #include "base/util.h"
 
-void
-recents_add(struct recents *x, const struct migration_record *r, double now, double ended)
+static void
+set(struct recent *item, const struct migration_record *r, double now, double ended)
 {
-	struct recent *item;
-
-	if (x->n == MAX_RECENT)
-		memmove(x->item, x->item + 1, --x->n * sizeof(*x->item));
-	item = &x->item[x->n++];
 	memset(item, 0, sizeof(*item));
 	str_copy(item->id, sizeof(item->id), r->id);
 	str_copy(item->uuid, sizeof(item->uuid), r->uuid);
@@ -22,6 +17,23 @@ recents_add(struct recents *x, const struct migration_record *r, double now, dou
 	item->ended = ended;
 	item->until = now + RECENT_SECONDS;
 	recent_values(r, NAN, item->value);
+}
+
+void
+recents_add(struct recents *x, const struct migration_record *r, double now, double ended)
+{
+	if (x->n == MAX_RECENT)
+		memmove(x->item, x->item + 1, --x->n * sizeof(*x->item));
+	set(&x->item[x->n++], r, now, ended);
+}
+
+void
+recents_add_older(struct recents *x, const struct migration_record *r, double ended)
+{
+	if (x->n == MAX_RECENT)
+		return;
+	memmove(x->item + 1, x->item, x->n++ * sizeof(*x->item));
+	set(&x->item[0], r, ended, ended);
 }
 
 void

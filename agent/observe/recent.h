@@ -27,6 +27,8 @@ struct recents {
 
 /* now and ended: CLOCK_MONOTONIC. */
 void recents_add(struct recents *x, const struct migration_record *r, double now, double ended);
+/* Before those that are there already. */
+void recents_add_older(struct recents *x, const struct migration_record *r, double ended);
 void recents_expire(struct recents *x, double now);
 bool recents_have_id(const struct recents *x, const char *id);
 

@@ -130,6 +130,69 @@ test_incoming(void)
 	world_done(&w);
 }
 
+/* The receiver dies, and its domain with it, before a tick has listed it. */
+static void
+test_unlisted_half(void)
+{
+	struct event begun = process(41, EVENT_PROCESS_BEGIN, 300, 2, ROLE_RESTORE);
+	struct world w;
+
+	str_copy(begun.uuid, sizeof(begun.uuid), UUID_A);
+	world_init(&w);
+	tick(&w, 40, A1);
+	send(&w, process(41, EVENT_PROCESS_BEGIN, HELPER, 1, ROLE_LIVE_SAVE));
+	send(&w, begun);
+	lab(&w, 0, 1);
+	send(&w, process(43, EVENT_PROCESS_END, 300, 0, 0));
+	send(&w, process(43.1, EVENT_PROCESS_END, HELPER, 0, 0));
+	tick(&w, 45, A1);
+	tick(&w, 60, A1);
+	ok(w.begun == 1 && w.ended == 1 && w.done.domid == 1 && w.done.direction == DIRECTION_LOCAL &&
+		w.done.result == RESULT_FAILED,
+	    "a receiver that dies between two ticks makes no record of its own");
+	world_done(&w);
+
+	world_init(&w);
+	tick(&w, 40, {2, UUID_B, "running"});
+	send(&w, begun);
+	send(&w, process(43, EVENT_PROCESS_END, 300, 0, 0));
+	tick(&w, 45);
+	ok(w.ended == 1 && strcmp(w.done.uuid, UUID_A) == 0 && strcmp(w.done.name, "") == 0,
+	    "it is told from the domain that had its number in the last tick");
+	world_done(&w);
+}
+
+/* The agent was killed after the record of the sender had ended, and finds its receiver at work. */
+static void
+test_recalled(void)
+{
+	struct event begun = process(100, EVENT_PROCESS_BEGIN, 300, 2, ROLE_RESTORE);
+	struct migration_record r;
+	struct world w;
+
+	str_copy(begun.uuid, sizeof(begun.uuid), UUID_A);
+	record_init(&r);
+	str_copy(r.id, sizeof(r.id), "earlier");
+	str_copy(r.uuid, sizeof(r.uuid), UUID_A);
+	r.result = RESULT_COMPLETED;
+	r.ended = 110 + EPOCH;
+	world_init(&w);
+	w.now = (struct tick){.mono = 115, .real = 115 + EPOCH};
+	migrations_recall(w.m, &r, &w.now);
+	r.ended = 20 + EPOCH;
+	str_copy(r.uuid, sizeof(r.uuid), UUID_B);
+	migrations_recall(w.m, &r, &w.now);
+	send(&w, begun);
+	tick(&w, 120, A2);
+	tick(&w, 125, A2);
+	ok(w.begun == 0, "the other half of a migration that ended under an earlier agent is no record");
+	ok(w.s->n_migrations == 2, "and its metrics are shown on");
+	tick(&w, 715, A2);
+	ok(w.s->n_migrations == 0, "for ten minutes");
+	record_done(&r);
+	world_done(&w);
+}
+
 static void
 test_late(void)
 {
@@ -251,6 +314,8 @@ main(void)
 {
 	test_saves();
 	test_incoming();
+	test_unlisted_half();
+	test_recalled();
 	test_late();
 	test_xapi();
 	test_tools();
