@@ -23,6 +23,7 @@ struct options {
 	const char *target[2]; /* tried in this order, NULL for none */
 	char *socket;	       /* owned: "unix:..." */
 	const char *output;
+	const char *argument; /* of a command that takes one */
 	uint64_t seconds;
 };
 
@@ -174,14 +175,15 @@ run_record(const struct options *o)
 
 static const struct command {
 	const char *name;
+	const char *argument; /* what it takes, NULL for nothing */
 	int (*run)(const struct options *o);
 	const char *help;
 } commands[] = {
-    {"status", run_status, "the four answers in a few lines"},
-    {"features", run_features, "SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
-    {"domains", run_domains, "the domains of this host"},
-    {"migrations", run_migrations, "migrations and saves, those under way first"},
-    {"record", run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
+    {"status", NULL, run_status, "the four answers in a few lines"},
+    {"features", NULL, run_features, "SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
+    {"domains", NULL, run_domains, "the domains of this host"},
+    {"migrations", NULL, run_migrations, "migrations and saves, those under way first"},
+    {"record", NULL, run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
 };
 
 static void
@@ -190,7 +192,8 @@ help(FILE *f)
 	(void) fprintf(f, "Usage: xenscope COMMAND [OPTION]...\n"
 			  "Asks the xenscope agent of this host.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		(void) fprintf(f, "  %-12s%s\n", commands[i].name, commands[i].help);
+		(void) fprintf(f, "  %-10s %-7s %s\n", commands[i].name,
+		    commands[i].argument ? commands[i].argument : "", commands[i].help);
 	(void) fprintf(f,
 	    "\n  --json             the agent's answer as it is\n"
 	    "  --socket PATH      where the agent listens (%s)\n"
@@ -258,17 +261,29 @@ parse_options(int argc, char **argv, struct options *o)
 }
 
 static int
-run_command(int argc, char **argv, const struct options *o)
+run_command(int argc, char **argv, struct options *o)
 {
-	if (optind + 1 != argc) {
+	const struct command *c = NULL;
+
+	if (optind == argc) {
 		help(stderr);
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(commands[i].name, argv[optind]) == 0)
-			return commands[i].run(o);
-	(void) fprintf(stderr, "xenscope: no command \"%s\"; --help lists them\n", argv[optind]);
-	return EXIT_USAGE;
+	for (size_t k = 0; k < ARRAY_SIZE(commands) && !c; k++)
+		if (strcmp(commands[k].name, argv[optind]) == 0)
+			c = &commands[k];
+	if (!c) {
+		(void) fprintf(
+		    stderr, "xenscope: no command \"%s\"; --help lists them\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (argc - optind - 1 != (c->argument ? 1 : 0)) {
+		(void) fprintf(stderr, "xenscope: %s takes %s\n", c->name,
+		    c->argument ? c->argument : "no argument");
+		return EXIT_USAGE;
+	}
+	o->argument = c->argument ? argv[optind + 1] : NULL;
+	return c->run(o);
 }
 
 int

@@ -46,6 +46,7 @@ static const char *const event_names[] = {
     [EVENT_STAGE] = "stage",
     [EVENT_PROCESS_BEGIN] = "process_begin",
     [EVENT_PROCESS_END] = "process_end",
+    [EVENT_TRACE_WINDOW] = "trace_window",
 };
 
 static const char *const source_names[SOURCE_COUNT] = {
@@ -53,6 +54,8 @@ static const char *const source_names[SOURCE_COUNT] = {
     [SOURCE_BPF] = "bpf",
     [SOURCE_UPROBE] = "uprobe",
     [SOURCE_PROCESS] = "process",
+    [SOURCE_TRACE] = "trace",
+    [SOURCE_PROBE] = "probe",
 };
 
 static const char *const stage_names[] = {
@@ -119,6 +122,17 @@ static const struct capture_field event_fields[] = {
     FIELD("started", UINT, true, event, started),
     FIELD("comm", TEXT, true, event, comm),
     FIELD("uuid", TEXT, true, event, uuid),
+    FIELD("from", SECONDS, true, event, window.from),
+    FIELD("violations", UINT, true, event, window.count[TRACE_VIOLATION]),
+    FIELD("violation_cycles", UINT, true, event, window.cycles[TRACE_VIOLATION]),
+    FIELD("pml_full", UINT, true, event, window.count[TRACE_PML_FULL]),
+    FIELD("pml_full_cycles", UINT, true, event, window.cycles[TRACE_PML_FULL]),
+    FIELD("recalcs", UINT, true, event, window.count[TRACE_RECALC]),
+    FIELD("recalc_cycles", UINT, true, event, window.cycles[TRACE_RECALC]),
+    FIELD("exits", UINT, true, event, window.exits),
+    FIELD("lost", UINT, true, event, window.lost),
+    FIELD("cpu_khz", UINT, true, event, window.cpu_khz),
+    FIELD("torn", BOOL, true, event, window.torn),
 };
 
 static const struct capture_field version_fields[] = {

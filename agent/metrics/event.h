@@ -2,6 +2,7 @@
 #ifndef EVENT_H
 #define EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -9,7 +10,15 @@
  * machine of observe/migration.c reads it. */
 
 /* Best first: where two sources saw the same thing, the better one counts. */
-enum event_source { SOURCE_NONE, SOURCE_BPF, SOURCE_UPROBE, SOURCE_PROCESS, SOURCE_COUNT };
+enum event_source {
+	SOURCE_NONE,
+	SOURCE_BPF,
+	SOURCE_UPROBE,
+	SOURCE_PROCESS,
+	SOURCE_TRACE, /* Xen's trace buffers: exits, no operations */
+	SOURCE_PROBE, /* the agent's own operations, which a person asked for */
+	SOURCE_COUNT
+};
 
 enum event_kind {
 	EVENT_SHADOW_OP,     /* a log-dirty operation returned: domid, op, mode, pages, result, dirty */
@@ -18,6 +27,28 @@ enum event_kind {
 	EVENT_STAGE,	     /* libxc named a stage: stage */
 	EVENT_PROCESS_BEGIN, /* a migration helper was found: pid, domid, role */
 	EVENT_PROCESS_END,   /* it is gone: pid */
+	EVENT_TRACE_WINDOW,  /* what a domain's exits were in a window of the trace: domid, window */
+};
+
+/* The exits that dirty tracking causes, whatever the processor calls them. */
+enum trace_class {
+	TRACE_VIOLATION, /* a write to a log-dirty page: EPT violation with that p2m type, or an NPF that left a
+			  * record of its own (AMD) */
+	TRACE_PML_FULL,	 /* the processor's buffer of 512 dirtied pages was full */
+	TRACE_RECALC,	 /* an entry that a harvest invalidated: EPT misconfiguration, or an NPF without a
+			  * record (AMD) */
+	TRACE_CLASSES
+};
+
+/* Of one domain, from one moment to the event's. Cycles are the TSC's, from the exit to the next entry of that
+ * vCPU, less the time in which it had no CPU. */
+struct trace_window {
+	double from; /* CLOCK_MONOTONIC, seconds */
+	uint64_t count[TRACE_CLASSES], cycles[TRACE_CLASSES];
+	uint64_t exits; /* of any reason */
+	uint32_t lost;	/* records that Xen had to drop, of all CPUs */
+	uint32_t cpu_khz;
+	bool torn; /* not to be counted as a whole: records lost, a clock that went back, bytes that are no record */
 };
 
 /* XEN_DOMCTL_SHADOW_OP_*, public/domctl.h; the numbers are the same from 4.13 to 4.21. */
@@ -58,6 +89,7 @@ struct event {
 	enum toolstack toolstack;
 	uint64_t started; /* EVENT_PROCESS_BEGIN: starttime of /proc/PID/stat, tells a pid's reuse */
 	char comm[16];	  /* the process's name as the kernel cuts it */
+	struct trace_window window; /* EVENT_TRACE_WINDOW */
 	char uuid[37];	  /* EVENT_PROCESS_BEGIN: of its domain at that moment; "": unknown */
 };
 

@@ -14,7 +14,8 @@
 static const char *const directions[] = {[DIRECTION_OUT] = "out",
     [DIRECTION_IN] = "in",
     [DIRECTION_LOCAL] = "local",
-    [DIRECTION_SAVE] = "save"};
+    [DIRECTION_SAVE] = "save",
+    [DIRECTION_PROBE] = "probe"};
 static const char *const toolstacks[] = {[TOOLSTACK_UNKNOWN] = "unknown",
     [TOOLSTACK_XL] = "xl",
     [TOOLSTACK_XAPI] = "xapi",
@@ -43,7 +44,9 @@ static const char *const downtime_sources[] = {[DOWNTIME_NONE] = NULL,
 static const char *const event_sources[] = {[SOURCE_NONE] = "none",
     [SOURCE_BPF] = "bpf",
     [SOURCE_UPROBE] = "uprobe",
-    [SOURCE_PROCESS] = "process"};
+    [SOURCE_PROCESS] = "process",
+    [SOURCE_TRACE] = "trace",
+    [SOURCE_PROBE] = "probe"};
 static const char *const record_sources[] = {"live", "replay"};
 
 const char *

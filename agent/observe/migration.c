@@ -400,6 +400,8 @@ migrations_event(struct migrations *m, const struct event *e, const struct tick 
 	case EVENT_PROCESS_END:
 		process_end(m, e);
 		break;
+	case EVENT_TRACE_WINDOW: /* nobody adds them up yet */
+		break;
 	}
 }
 

@@ -81,7 +81,7 @@ check_record(const struct migration_record *r)
 
 	return IS_BOOL(e->suspended) && IS_BOOL(e->complete) && IS_BOOL(e->told) &&
 	       IS_BOOL(e->away) && ENDS(r->id) && ENDS(r->uuid) && ENDS(r->name) &&
-	       UP_TO(r->direction, DIRECTION_SAVE) && UP_TO(r->toolstack, TOOLSTACK_LIBVIRT) &&
+	       UP_TO(r->direction, DIRECTION_PROBE) && UP_TO(r->toolstack, TOOLSTACK_LIBVIRT) &&
 	       UP_TO(r->tracking_mode, TRACKING_SHADOW) &&
 	       UP_TO(r->mode_source, MODE_SOURCE_TRACE) && UP_TO(r->result, RESULT_LOST) &&
 	       ENDS(r->reason) && IS_BOOL(r->final.begun) &&
@@ -106,7 +106,7 @@ wire_check(enum wire_kind kind, const void *element)
 	case WIRE_TRACKING:
 		return ENDS(t->uuid);
 	case WIRE_MIGRATIONS:
-		return ENDS(m->uuid) && UP_TO(m->direction, DIRECTION_SAVE);
+		return ENDS(m->uuid) && UP_TO(m->direction, DIRECTION_PROBE);
 	case WIRE_RECORD:
 		return check_record(element);
 	case WIRE_ROUNDS:

@@ -47,6 +47,8 @@ print(void *arg, const struct event *e)
 		    e->kind == EVENT_PROCESS_BEGIN ? "begin" : "end", e->domid, e->role,
 		    e->toolstack, e->started);
 		break;
+	case EVENT_TRACE_WINDOW: /* no observer's */
+		break;
 	}
 	printf("\n");
 }
