@@ -13,7 +13,7 @@
 
 /* What cannot change within a boot is asked once; the number of free pages at each tick. */
 struct host {
-	char boot_id[UUID_SIZE], version[VERSION_SIZE], cpu_model[VERSION_SIZE],
+	char boot_id[UUID_SIZE], version[VERSION_SIZE], extra[VERSION_SIZE], cpu_model[VERSION_SIZE],
 	    cmdline[MAX_CMDLINE];
 	struct {
 		bool boot_id, version, cpu_model, cmdline;
@@ -75,6 +75,8 @@ ask_version(struct host *h, struct collect *in)
 		(void) snprintf(text, sizeof(text), "%u.%u%.*s", v.major, v.minor,
 		    (int) sizeof(v.extra), v.extra);
 		utf8_clean(h->version, sizeof(h->version), text);
+		(void) snprintf(text, sizeof(text), "%.*s", (int) sizeof(v.extra), v.extra);
+		utf8_clean(h->extra, sizeof(h->extra), text);
 	}
 	h->settled.version = true;
 	return 0;
@@ -151,6 +153,7 @@ host_fill(const struct host *h, struct sample *s)
 
 	str_copy(s->host.boot_id, sizeof(s->host.boot_id), h->boot_id);
 	str_copy(s->host.xen_version, sizeof(s->host.xen_version), h->version);
+	str_copy(s->host.xen_extra, sizeof(s->host.xen_extra), h->extra);
 	str_copy(s->host.cpu_model, sizeof(s->host.cpu_model), h->cpu_model);
 	str_copy(s->host.cmdline, sizeof(s->host.cmdline), h->cmdline);
 	if (h->cmdline_error < 0)

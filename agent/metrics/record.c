@@ -14,6 +14,8 @@ record_init(struct migration_record *r)
 	r->memory_pages = r->pages_sent = r->frames_sent = UNSEEN;
 	r->final.started = r->final.seconds = r->final.harvest_seconds = NAN;
 	r->final.pages = UNSEEN;
+	r->tracked_seconds = r->cpu_hz = NAN;
+	r->vcpus = UNSEEN;
 	r->evidence.last = r->evidence.off = r->evidence.gone = NAN;
 }
 

@@ -18,8 +18,9 @@
 #define UUID_SIZE 37
 #define RECORD_ID_SIZE 40
 #define VERSION_SIZE 64
+#define NOTE_SIZE 192	   /* a sentence */
 #define MAX_ROUNDS 4096	   /* kept of one migration; the later ones are counted only */
-#define MAX_RECORD_JSON (2u << 20) /* bytes of the longest record's JSON; a longer text is none of ours */
+#define MAX_RECORD_JSON (8u << 20) /* bytes of the longest record's JSON; a longer text is none of ours */
 #define MAX_ROUND_NUMBER (1 << 29) /* a larger one is an error of who says it */
 #define UNSEEN (-1)	   /* a count that nobody saw: null in JSON; a time is NAN */
 
@@ -29,6 +30,19 @@ enum mode_source { MODE_SOURCE_NONE, MODE_SOURCE_INFERRED, MODE_SOURCE_TRACE };
 enum record_result { RESULT_RUNNING, RESULT_COMPLETED, RESULT_FAILED, RESULT_ABORTED, RESULT_LOST };
 enum stop_reason { STOP_UNKNOWN, STOP_FEW_DIRTY, STOP_ROUND_LIMIT, STOP_NOT_LIVE };
 enum downtime_source { DOWNTIME_NONE, DOWNTIME_SUSPEND_TO_OFF, DOWNTIME_FINAL_CLEAN_TO_OFF, DOWNTIME_BOTH_ENDS };
+
+struct exits {
+	uint64_t count, cycles;
+};
+
+/* What trace windows showed of a pass or of a whole record; metrics/overhead.h makes figures of it. */
+struct overhead {
+	double traced_seconds; /* these, and the exits, are sums over the windows that were whole */
+	uint32_t windows;
+	uint32_t torn_windows; /* beside those */
+	uint64_t lost_records; /* that Xen dropped, in all of them */
+	struct exits exits[TRACE_CLASSES];
+};
 
 /* One pass of the pre-copy loop. seen is false for a round that must have been and nobody saw: all of
  * its figures are null. The harvest of the last round is the final pass's. */
@@ -42,6 +56,7 @@ struct round {
 	int64_t frames_sent;	/* page frame numbers walked */
 	int64_t pages_dirtied;	/* what the harvest at its end found */
 	double harvest_seconds; /* how long that took */
+	struct overhead overhead;
 };
 
 /* The stop-and-copy pass. */
@@ -51,6 +66,7 @@ struct final_pass {
 	double seconds;
 	int64_t pages;		/* what the guest had left when it was paused */
 	double harvest_seconds;
+	struct overhead overhead;
 };
 
 /* What the state machine must know to go on after a restart; the journal keeps it of what is under way,
@@ -75,6 +91,7 @@ struct migration_record {
 	enum toolstack toolstack;
 	enum tracking_mode tracking_mode;
 	enum mode_source mode_source;
+	char mode_note[NOTE_SIZE]; /* where the trace contradicts what the host can do, a sentence; "" */
 	double started, ended; /* seconds since 1970; NAN: not seen, or not yet */
 	enum record_result result;
 	char reason[REASON_SIZE]; /* why it did not complete */
@@ -89,7 +106,12 @@ struct migration_record {
 	enum event_source rounds_source;
 	bool tracking_left_on; /* it ended and no OFF was seen */
 	bool replay;	       /* played from a capture */
-	char cpu_model[VERSION_SIZE], xen_version[VERSION_SIZE], boot_id[UUID_SIZE];
+	char cpu_model[VERSION_SIZE], boot_id[UUID_SIZE];
+	char xen_version[VERSION_SIZE], xen_extra[VERSION_SIZE]; /* "4.17.7", ".7" */
+	struct overhead overhead; /* of all windows, also of those in passes that nobody saw */
+	double tracked_seconds;	  /* from the beginning of tracking to OFF, or to the last that was seen; NAN */
+	int32_t vcpus;		  /* online, at most; UNSEEN */
+	double cpu_hz;		  /* the TSC's rate; NAN */
 
 	/* who carries it, to find it again after a restart; not shown */
 	pid_t pid;

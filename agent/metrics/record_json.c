@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "base/util.h"
+#include "metrics/overhead.h"
 
 /* A word without text stands for "nobody knows" and is null. */
 static const char *const directions[] = {[DIRECTION_OUT] = "out",
@@ -110,6 +111,8 @@ struct member {
 #define RECORD_WORD(words, field) CHOICE(struct migration_record, words, #field, field)
 #define ROUND(kind, field) PLAIN(struct round, kind, #field, field)
 #define FINAL(kind, field) PLAIN(struct final_pass, kind, #field, field)
+#define SUM(kind, name, field) PLAIN(struct overhead, kind, name, field)
+#define FIGURE(kind, field) PLAIN(struct overhead_figures, kind, #field, field)
 #define EVIDENCE(kind, field) PLAIN(struct migration_record, kind, #field, evidence.field)
 
 /* Before the rounds and the final pass, and after them. */
@@ -122,6 +125,7 @@ static const struct member head_members[] = {
     RECORD_WORD(toolstacks, toolstack),
     RECORD_WORD(tracking_modes, tracking_mode),
     RECORD_WORD(mode_sources, mode_source),
+    RECORD(TEXT, mode_note),
     RECORD(NUMBER, started),
     RECORD(NUMBER, ended),
     RECORD_WORD(results, result),
@@ -142,6 +146,7 @@ static const struct member tail_members[] = {
     CHOICE(struct migration_record, record_sources, "source", replay),
     RECORD(TEXT, cpu_model),
     RECORD(TEXT, xen_version),
+    RECORD(TEXT, xen_extra),
     RECORD(TEXT, boot_id),
 };
 
@@ -161,6 +166,39 @@ static const struct member final_members[] = {
     FINAL(NUMBER, seconds),
     FINAL(COUNT, pages),
     FINAL(NUMBER, harvest_seconds),
+};
+
+/* The sums are read back, what is made of them is not. */
+static const struct member sum_members[] = {
+    SUM(NUMBER, "traced_seconds", traced_seconds),
+    SUM(NATURAL, "windows", windows),
+    SUM(NATURAL, "torn_windows", torn_windows),
+    SUM(NATURAL, "lost_records", lost_records),
+    SUM(NATURAL, "violations", exits[TRACE_VIOLATION].count),
+    SUM(NATURAL, "violation_cycles", exits[TRACE_VIOLATION].cycles),
+    SUM(NATURAL, "pml_full", exits[TRACE_PML_FULL].count),
+    SUM(NATURAL, "pml_full_cycles", exits[TRACE_PML_FULL].cycles),
+    SUM(NATURAL, "recalcs", exits[TRACE_RECALC].count),
+    SUM(NATURAL, "recalc_cycles", exits[TRACE_RECALC].cycles),
+};
+
+static const struct member traced_members[] = {
+    RECORD(NUMBER, tracked_seconds),
+    RECORD(COUNT, vcpus),
+    RECORD(NUMBER, cpu_hz),
+};
+
+static const struct member tracked_member = FIGURE(NUMBER, tracked_seconds);
+static const struct member figure_members[] = {
+    FIGURE(NUMBER, sampled_fraction),
+    FIGURE(COUNT, pages_dirtied),
+    FIGURE(COUNT, splits),
+    FIGURE(COUNT, avoided_exits),
+    FIGURE(NUMBER, overhead_ratio),
+    FIGURE(NUMBER, exits_per_kpage),
+    FIGURE(NUMBER, recalc_exits_per_kpage),
+    FIGURE(NUMBER, cycles_per_page),
+    FIGURE(NUMBER, harvest_seconds),
 };
 
 static const struct member evidence_members[] = {
@@ -264,11 +302,43 @@ gen_members(yajl_gen g, const struct member *m, size_t n, const void *base)
 	}
 }
 
+/* whole: of the record; else of a round, or of the final pass if that is NULL. */
 static void
-gen_object(yajl_gen g, const struct member *m, size_t n, const void *base)
+gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *round, bool whole)
 {
+	const struct overhead *o = round ? &round->overhead : whole ? &r->overhead : &r->final.overhead;
+	struct overhead_figures f;
+
+	gen_text(g, "overhead");
+	if (o->windows == 0 && o->torn_windows == 0) {
+		(void) yajl_gen_null(g);
+		return;
+	}
+	if (whole)
+		overhead_of_record(r, &f);
+	else
+		overhead_of_pass(r, round, &f);
 	(void) yajl_gen_map_open(g);
-	gen_members(g, m, n, base);
+	if (whole)
+		gen_members(g, traced_members, ARRAY_SIZE(traced_members), r);
+	else
+		gen_members(g, &tracked_member, 1, &f);
+	gen_members(g, sum_members, ARRAY_SIZE(sum_members), o);
+	gen_members(g, figure_members, ARRAY_SIZE(figure_members), &f);
+	(void) yajl_gen_map_close(g);
+}
+
+static void
+gen_final(yajl_gen g, const struct migration_record *r)
+{
+	gen_text(g, "final");
+	if (!r->final.begun) {
+		(void) yajl_gen_null(g);
+		return;
+	}
+	(void) yajl_gen_map_open(g);
+	gen_members(g, final_members, ARRAY_SIZE(final_members), &r->final);
+	gen_overhead(g, r, NULL, false);
 	(void) yajl_gen_map_close(g);
 }
 
@@ -279,18 +349,21 @@ gen_record(yajl_gen g, const struct migration_record *r, bool open)
 	gen_members(g, head_members, ARRAY_SIZE(head_members), r);
 	gen_text(g, "rounds");
 	(void) yajl_gen_array_open(g);
-	for (size_t i = 0; i < r->n_rounds; i++)
-		gen_object(g, round_members, ARRAY_SIZE(round_members), &r->round[i]);
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		(void) yajl_gen_map_open(g);
+		gen_members(g, round_members, ARRAY_SIZE(round_members), &r->round[i]);
+		gen_overhead(g, r, &r->round[i], false);
+		(void) yajl_gen_map_close(g);
+	}
 	(void) yajl_gen_array_close(g);
-	gen_text(g, "final");
-	if (r->final.begun)
-		gen_object(g, final_members, ARRAY_SIZE(final_members), &r->final);
-	else
-		(void) yajl_gen_null(g);
+	gen_final(g, r);
 	gen_members(g, tail_members, ARRAY_SIZE(tail_members), r);
+	gen_overhead(g, r, NULL, true);
 	if (open) {
 		gen_text(g, "evidence");
-		gen_object(g, evidence_members, ARRAY_SIZE(evidence_members), r);
+		(void) yajl_gen_map_open(g);
+		gen_members(g, evidence_members, ARRAY_SIZE(evidence_members), r);
+		(void) yajl_gen_map_close(g);
 	}
 	(void) yajl_gen_map_close(g);
 }
@@ -393,6 +466,18 @@ parse_members(const struct member *m, size_t n, void *base, const json_t *object
 	return 0;
 }
 
+/* What an earlier agent wrote has none. */
+static int
+parse_overhead(struct overhead *o, const json_t *pass)
+{
+	const json_t *object = json_object_get(pass, "overhead");
+
+	if (!object || json_is_null(object))
+		return 0;
+	return json_is_object(object) ? parse_members(sum_members, ARRAY_SIZE(sum_members), o, object)
+				      : -EBADMSG;
+}
+
 static int
 parse_rounds(struct migration_record *r, const json_t *rounds)
 {
@@ -402,10 +487,11 @@ parse_rounds(struct migration_record *r, const json_t *rounds)
 		return -EBADMSG;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *object = json_array_get(rounds, i);
+		struct round *round = record_add_round(r);
 
 		if (!json_is_object(object) ||
-		    parse_members(
-			round_members, ARRAY_SIZE(round_members), record_add_round(r), object) < 0)
+		    parse_members(round_members, ARRAY_SIZE(round_members), round, object) < 0 ||
+		    parse_overhead(&round->overhead, object) < 0)
 			return -EBADMSG;
 	}
 	return 0;
@@ -419,11 +505,15 @@ parse_record(struct migration_record *r, const json_t *root)
 
 	if (!json_is_object(root) || parse_rounds(r, json_object_get(root, "rounds")) < 0 ||
 	    parse_members(head_members, ARRAY_SIZE(head_members), r, root) < 0 ||
-	    parse_members(tail_members, ARRAY_SIZE(tail_members), r, root) < 0)
+	    parse_members(tail_members, ARRAY_SIZE(tail_members), r, root) < 0 ||
+	    parse_overhead(&r->overhead, root) < 0 ||
+	    parse_members(traced_members, ARRAY_SIZE(traced_members), r,
+		json_object_get(root, "overhead")) < 0)
 		return -EBADMSG;
 	r->final.begun = json_is_object(final);
 	if (r->final.begun &&
-	    parse_members(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0)
+	    (parse_members(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0 ||
+		parse_overhead(&r->final.overhead, final) < 0))
 		return -EBADMSG;
 	if (evidence &&
 	    parse_members(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)

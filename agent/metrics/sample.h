@@ -22,7 +22,7 @@
 #define VALUES(scope) (M_##scope##_END - M_##scope##_FIRST)
 
 struct sample_host {
-	char xen_version[VERSION_SIZE]; /* "4.17.7" */
+	char xen_version[VERSION_SIZE], xen_extra[VERSION_SIZE]; /* "4.17.7", of which ".7" */
 	char cpu_model[VERSION_SIZE];
 	char boot_id[UUID_SIZE];
 	char cmdline[1024]; /* Xen's; "" unknown */

@@ -17,20 +17,20 @@
 const struct wire_kind_info wire_kinds[WIRE_KINDS] = {
     [WIRE_SAMPLE] = {sizeof(struct sample), 1},
     [WIRE_DOMAINS] = {sizeof(struct sample_domain), 64},
-    [WIRE_TRACKING] = {sizeof(struct sample_tracking), 256},
+    [WIRE_TRACKING] = {sizeof(struct sample_tracking), 128},
     [WIRE_MIGRATIONS] = {sizeof(struct sample_migration), 64},
     [WIRE_SAMPLE_END] = {0, 0},
     [WIRE_RECORD] = {sizeof(struct migration_record), 1},
-    [WIRE_ROUNDS] = {sizeof(struct round), 256},
+    [WIRE_ROUNDS] = {sizeof(struct round), 128},
     [WIRE_RECORD_END] = {0, 0},
 };
 
 _Static_assert(sizeof(struct wire_head) + sizeof(struct sample) <= MAX_DATAGRAM, "a sample fits");
 _Static_assert(
     sizeof(struct wire_head) + 64 * sizeof(struct sample_domain) <= MAX_DATAGRAM, "domains fit");
-_Static_assert(sizeof(struct wire_head) + 256 * sizeof(struct sample_tracking) <= MAX_DATAGRAM,
+_Static_assert(sizeof(struct wire_head) + 128 * sizeof(struct sample_tracking) <= MAX_DATAGRAM,
     "tracking fits");
-_Static_assert(sizeof(struct wire_head) + 256 * sizeof(struct round) <= MAX_DATAGRAM, "rounds fit");
+_Static_assert(sizeof(struct wire_head) + 128 * sizeof(struct round) <= MAX_DATAGRAM, "rounds fit");
 
 static int
 check_features(const struct feature_report *r)
@@ -61,8 +61,8 @@ check_sample(const struct sample *s)
 	for (size_t i = 0; i < s->n_collectors; i++)
 		if (!ENDS(s->collector[i].name) || !ENDS(s->collector[i].error))
 			return 0;
-	return ENDS(h->xen_version) && ENDS(h->cpu_model) && ENDS(h->boot_id) && ENDS(h->cmdline) &&
-	       ENDS(h->notes) && check_features(&s->features);
+	return ENDS(h->xen_version) && ENDS(h->xen_extra) && ENDS(h->cpu_model) && ENDS(h->boot_id) &&
+	       ENDS(h->cmdline) && ENDS(h->notes) && check_features(&s->features);
 }
 
 static int
@@ -88,7 +88,8 @@ check_record(const struct migration_record *r)
 	       UP_TO(r->downtime_source, DOWNTIME_BOTH_ENDS) &&
 	       UP_TO(r->stop_reason, STOP_NOT_LIVE) && UP_TO(r->rounds_source, SOURCE_COUNT - 1) &&
 	       IS_BOOL(r->tracking_left_on) && IS_BOOL(r->replay) && ENDS(r->cpu_model) &&
-	       ENDS(r->xen_version) && ENDS(r->boot_id) && r->n_rounds <= MAX_ROUNDS;
+	       ENDS(r->xen_version) && ENDS(r->xen_extra) && ENDS(r->boot_id) &&
+	       ENDS(r->mode_note) && r->n_rounds <= MAX_ROUNDS;
 }
 
 int

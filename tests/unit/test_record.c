@@ -28,6 +28,18 @@ text_of(const struct migration_record *r, bool open)
 }
 
 static void
+set_overhead(struct overhead *o, unsigned n)
+{
+	o->traced_seconds = 0.5 * n;
+	o->windows = n;
+	o->torn_windows = n / 2;
+	o->lost_records = 5000000000ULL * (n / 2);
+	o->exits[TRACE_VIOLATION] = (struct exits){100 * n, 540000 * n};
+	o->exits[TRACE_PML_FULL] = (struct exits){n, 1000 * n};
+	o->exits[TRACE_RECALC] = (struct exits){10 * n, 12345678901ULL};
+}
+
+static void
 sample_record(struct migration_record *r)
 {
 	struct round *round;
@@ -65,12 +77,20 @@ sample_record(struct migration_record *r)
 	round->frames_sent = 1044480;
 	round->pages_dirtied = 4264;
 	round->harvest_seconds = 0.00187;
+	set_overhead(&round->overhead, 1);
 	record_add_round(r);
 	round = record_add_round(r);
 	round->n = UNSEEN;
 	round->seen = true;
 	r->final.begun = true;
 	r->final.pages = 489;
+	set_overhead(&r->final.overhead, 1);
+	set_overhead(&r->overhead, 3);
+	r->tracked_seconds = 11.25;
+	r->vcpus = 2;
+	r->cpu_hz = 2.6e9;
+	str_copy(r->mode_note, sizeof(r->mode_note), "a note");
+	str_copy(r->xen_extra, sizeof(r->xen_extra), ".7");
 }
 
 static void
@@ -94,6 +114,14 @@ test_round_trip(void)
 	    "with its rounds, seen, unseen and without a number");
 	ok(back.final.begun && back.final.pages == 489 && isnan(back.final.seconds),
 	    "with its final pass");
+	ok(memcmp(&back.round[0].overhead, &r.round[0].overhead, sizeof(struct overhead)) == 0 &&
+		back.round[1].overhead.windows == 0 &&
+		memcmp(&back.final.overhead, &r.final.overhead, sizeof(struct overhead)) == 0 &&
+		memcmp(&back.overhead, &r.overhead, sizeof(struct overhead)) == 0,
+	    "with what their windows showed");
+	ok(back.tracked_seconds == 11.25 && back.vcpus == 2 && back.cpu_hz == 2.6e9 &&
+		strcmp(back.mode_note, "a note") == 0 && strcmp(back.xen_extra, ".7") == 0,
+	    "and what these figures stand against");
 	ok(strcmp(back.name, r.name) == 0 && back.started == r.started,
 	    "names and times are exact");
 	shown = text_of(&r, false);
@@ -109,6 +137,63 @@ test_round_trip(void)
 	    "words are those of the design");
 	ok(strstr(shown, "\"pages_sent\":null,\"frames_sent\":1044480,\"pages_dirtied\":4264"),
 	    "what nobody saw is null, never 0");
+}
+
+static void
+test_overhead(void)
+{
+	static const char old[] = "{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[{\"n\":0,\"pages_dirtied\":"
+				  "5}],\"final\":{\"pages\":1}}";
+	static const char *const bad[] = {"7", "\"x\"", "{\"windows\":-1}", "{\"windows\":null}",
+	    "{\"vcpus\":\"2\"}", "{\"cpu_hz\":true}", "{\"violations\":1e99}", "{\"violations\":0.5}"};
+	_cleanup_(record_done) struct migration_record r, back;
+	_cleanup_(freep) char *text = NULL;
+
+	sample_record(&r);
+	text = text_of(&r, false);
+	ok(strstr(text, "\"overhead\":{\"tracked_seconds\":11.25,\"vcpus\":2,\"cpu_hz\":2600000000,"
+			"\"traced_seconds\":1.5,\"windows\":3,\"torn_windows\":1,\"lost_records\":"
+			"5000000000,\"violations\":300,\"violation_cycles\":1620000,\"pml_full\":3,") &&
+		strstr(text, "\"recalcs\":30,\"recalc_cycles\":12345678901,\"sampled_fraction\":"),
+	    "what windows showed is an object of sums and figures: %s", text);
+	ok(strstr(text, "\"pages_sent\":null,\"frames_sent\":null,\"pages_dirtied\":null,\"harvest_"
+			"seconds\":null,\"overhead\":null}"),
+	    "null where nothing was traced");
+	ok(record_parse(old, sizeof(old) - 1, &back) == 0 && back.overhead.windows == 0 &&
+		back.round[0].overhead.windows == 0 && back.vcpus == UNSEEN && isnan(back.cpu_hz) &&
+		!*back.mode_note && !*back.xen_extra,
+	    "a record of an agent that did not trace is read");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_(freep) char *line =
+		    xasprintf("{\"id\":\"a\",\"rounds\":[],\"overhead\":%s}", bad[i]);
+		struct migration_record none;
+
+		ok(record_parse(line, strlen(line), &none) == -EBADMSG, "an overhead %s is refused", bad[i]);
+	}
+}
+
+/* As many rounds as are kept, all of them traced, each number as long as it can be. */
+static void
+test_longest(void)
+{
+	_cleanup_(record_done) struct migration_record r, back;
+	_cleanup_(freep) char *text = NULL;
+	const struct exits most = {INT64_MAX, INT64_MAX};
+
+	sample_record(&r);
+	while (r.n_rounds < MAX_ROUNDS)
+		record_add_round(&r);
+	for (size_t i = 0; i < r.n_rounds; i++)
+		r.round[i] = (struct round){.n = MAX_ROUND_NUMBER, .started = 1793873472.0312345,
+		    .seconds = 1e9 / 3, .pages_sent = INT64_MAX, .frames_sent = INT64_MAX,
+		    .pages_dirtied = INT64_MAX, .harvest_seconds = -1e-300 / 3,
+		    .overhead = {.traced_seconds = 1e8 / 3, .windows = INT32_MAX, .torn_windows = INT32_MAX,
+			.lost_records = INT64_MAX, .exits = {most, most, most}}};
+	r.tracking_mode = TRACKING_PML;
+	text = text_of(&r, true);
+	ok(strlen(text) < MAX_RECORD_JSON && record_parse(text, strlen(text), &back) == 0 &&
+		back.n_rounds == MAX_ROUNDS,
+	    "the longest record of all is read again: %zu bytes", strlen(text));
 }
 
 static void
@@ -246,6 +331,8 @@ int
 main(void)
 {
 	test_round_trip();
+	test_overhead();
+	test_longest();
 	test_fresh();
 	test_copy();
 	test_bad();

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "metrics/overhead.h"
+
+#include <math.h>
+
+#include "base/util.h"
+
+#define MAX_SUM ((uint64_t) INT64_MAX) /* what the journal can hold */
+
+/* -- sums -- */
+
+static void
+add(uint64_t *sum, uint64_t n)
+{
+	*sum = *sum > MAX_SUM || n > MAX_SUM - *sum ? MAX_SUM : *sum + n;
+}
+
+static void
+count(uint32_t *n, uint32_t more)
+{
+	*n = *n > INT32_MAX || more > INT32_MAX - *n ? INT32_MAX : *n + more;
+}
+
+void
+overhead_add_window(struct overhead *sum, const struct trace_window *w, double seconds)
+{
+	add(&sum->lost_records, w->lost);
+	if (w->torn) {
+		count(&sum->torn_windows, 1);
+		return;
+	}
+	count(&sum->windows, 1);
+	sum->traced_seconds += seconds > 0 ? seconds : 0;
+	for (size_t i = 0; i < TRACE_CLASSES; i++) {
+		add(&sum->exits[i].count, w->count[i]);
+		add(&sum->exits[i].cycles, w->cycles[i]);
+	}
+}
+
+void
+overhead_add(struct overhead *sum, const struct overhead *more)
+{
+	sum->traced_seconds += more->traced_seconds > 0 ? more->traced_seconds : 0;
+	count(&sum->windows, more->windows);
+	count(&sum->torn_windows, more->torn_windows);
+	add(&sum->lost_records, more->lost_records);
+	for (size_t i = 0; i < TRACE_CLASSES; i++) {
+		add(&sum->exits[i].count, more->exits[i].count);
+		add(&sum->exits[i].cycles, more->exits[i].cycles);
+	}
+}
+
+/* -- formulas -- */
+
+static double
+quotient(double a, double b)
+{
+	return b > 0 && isfinite(b) && isfinite(a) ? a / b : NAN;
+}
+
+double
+overhead_cycles(const struct overhead *o)
+{
+	double cycles = 0;
+
+	for (size_t i = 0; i < TRACE_CLASSES; i++)
+		cycles += (double) o->exits[i].cycles;
+	return cycles;
+}
+
+double
+overhead_logging_exits(const struct overhead *o)
+{
+	return (double) o->exits[TRACE_VIOLATION].count + (double) o->exits[TRACE_PML_FULL].count;
+}
+
+double
+overhead_ratio(double cycles, double traced_seconds, double vcpus, double cpu_hz)
+{
+	return traced_seconds > 0 && vcpus > 0 && cpu_hz > 0
+		   ? quotient(cycles, traced_seconds * vcpus * cpu_hz)
+		   : NAN;
+}
+
+double
+overhead_per_kpage(double exits, double pages)
+{
+	return quotient(1000 * exits, pages);
+}
+
+double
+overhead_cycles_per_exit(const struct exits *e)
+{
+	return quotient((double) e->cycles, (double) e->count);
+}
+
+double
+overhead_pml_page_cycles(double c_full, double c_ev, double splits, double pages)
+{
+	return c_full / PML_ENTRIES + (splits > 0 ? quotient(c_ev * splits, pages) : 0);
+}
+
+double
+overhead_gain(double pml_page_cycles, double c_ev)
+{
+	return 1 - quotient(pml_page_cycles, c_ev);
+}
+
+double
+overhead_saved_ratio(
+    double pages, double c_ev, double c_full, double seconds, double vcpus, double cpu_hz)
+{
+	return overhead_ratio(pages * (c_ev - c_full / PML_ENTRIES), seconds, vcpus, cpu_hz);
+}
+
+double
+overhead_coverage(double pages, double pml_full, double residual)
+{
+	return quotient(pages, PML_ENTRIES * pml_full + residual);
+}
+
+/* -- figures -- */
+
+/* A window is cut when the agent hears of a harvest, a little later than the pass ends. */
+static double
+fraction(const struct overhead *o, double tracked_seconds)
+{
+	double part = quotient(o->traced_seconds, tracked_seconds);
+
+	return part > 1 ? 1 : part;
+}
+
+/* Pages that were dirtied in the whole windows of this round, as far as they came evenly; NAN. */
+static double
+traced_pages(const struct round *round)
+{
+	double part = fraction(&round->overhead, round->seconds);
+
+	return round->pages_dirtied >= 0 && part > 0 ? (double) round->pages_dirtied * part : NAN;
+}
+
+void
+overhead_paged(const struct migration_record *r, struct paged_overhead *ret)
+{
+	*ret = (struct paged_overhead){.pages = NAN};
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		double pages = traced_pages(&r->round[i]);
+
+		if (isnan(pages))
+			continue;
+		overhead_add(&ret->sum, &r->round[i].overhead);
+		ret->pages = isnan(ret->pages) ? pages : ret->pages + pages;
+	}
+}
+
+static int64_t
+rounded(double n)
+{
+	return n > 0 ? (n < 9e18 ? llround(n) : INT64_MAX) : 0;
+}
+
+/* all: of which the ratio is; paged: its part that can be set against pages. */
+static void
+fill(const struct migration_record *r, const struct overhead *all,
+    const struct paged_overhead *paged, struct overhead_figures *ret)
+{
+	double full = (double) paged->sum.exits[TRACE_PML_FULL].count;
+	double pages = paged->pages, dirtied = (double) ret->pages_dirtied;
+
+	ret->sampled_fraction = fraction(all, ret->tracked_seconds);
+	ret->splits = ret->avoided_exits = UNSEEN;
+	if (r->tracking_mode == TRACKING_PML)
+		ret->splits = (int64_t) MIN(all->exits[TRACE_VIOLATION].count, MAX_SUM);
+	if (r->tracking_mode == TRACKING_PML && ret->pages_dirtied >= 0 && pages > 0)
+		ret->avoided_exits = rounded(dirtied - full * (dirtied / pages));
+	ret->overhead_ratio = NAN;
+	if (ret->pages_dirtied != 0)
+		ret->overhead_ratio =
+		    overhead_ratio(overhead_cycles(all), all->traced_seconds, r->vcpus, r->cpu_hz);
+	ret->exits_per_kpage = overhead_per_kpage(overhead_logging_exits(&paged->sum), pages);
+	ret->recalc_exits_per_kpage =
+	    overhead_per_kpage((double) paged->sum.exits[TRACE_RECALC].count, pages);
+	ret->cycles_per_page = quotient(overhead_cycles(&paged->sum), pages);
+}
+
+void
+overhead_of_pass(
+    const struct migration_record *r, const struct round *round, struct overhead_figures *ret)
+{
+	const struct overhead *o = round ? &round->overhead : &r->final.overhead;
+	struct paged_overhead paged = {.sum = *o, .pages = round ? traced_pages(round) : NAN};
+
+	ret->tracked_seconds = round ? round->seconds : r->final.seconds;
+	ret->harvest_seconds = round ? round->harvest_seconds : r->final.harvest_seconds;
+	ret->pages_dirtied = round ? round->pages_dirtied : UNSEEN;
+	fill(r, o, &paged, ret);
+	if (!round) /* the harvest at its beginning found what the last round dirtied */
+		ret->overhead_ratio = NAN;
+}
+
+/* Of all rounds that were through; UNSEEN if nobody saw one of them. */
+static int64_t
+all_pages(const struct migration_record *r)
+{
+	int64_t pages = 0;
+
+	if (r->rounds_unseen != 0 || r->n_rounds == 0 || (size_t) r->rounds_begun != r->n_rounds)
+		return UNSEEN;
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		const struct round *round = &r->round[i];
+		bool running = i + 1 == r->n_rounds && isnan(round->seconds);
+
+		if (round->pages_dirtied == UNSEEN && running)
+			return i > 0 ? pages : UNSEEN;
+		if (round->pages_dirtied < 0 || pages > INT64_MAX - round->pages_dirtied)
+			return UNSEEN;
+		pages += round->pages_dirtied;
+	}
+	return pages;
+}
+
+void
+overhead_of_record(const struct migration_record *r, struct overhead_figures *ret)
+{
+	struct paged_overhead paged;
+
+	overhead_paged(r, &paged);
+	ret->tracked_seconds = r->tracked_seconds;
+	ret->pages_dirtied = all_pages(r);
+	ret->harvest_seconds = NAN;
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		double sum = isnan(ret->harvest_seconds) ? 0 : ret->harvest_seconds;
+
+		if (r->round[i].harvest_seconds >= 0)
+			ret->harvest_seconds = sum + r->round[i].harvest_seconds;
+	}
+	fill(r, &r->overhead, &paged, ret);
+}
