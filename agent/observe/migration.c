@@ -171,7 +171,7 @@ migration_begin(struct migrations *m, const struct tick *now, uint32_t domid, pi
 	o->r.started = migration_stamp(o, at);
 	make_id(m, &o->r, o->r.started);
 	o->begun = at;
-	o->helper_gone = o->missing = NAN;
+	o->helper_gone = o->missing = o->traced = NAN;
 	o->kind = -1;
 	(void) migration_learn(m, o, migration_find_known(m, domid));
 	migration_set_helper(o, migration_find_helper(m, pid));
@@ -376,6 +376,9 @@ process_begin(struct migrations *m, const struct event *e, const struct tick *no
 static bool
 is_sane(const struct event *e)
 {
+	if (e->kind == EVENT_TRACE_WINDOW &&
+	    !(fabs(e->window.from) < MAX_SECONDS && e->window.from <= e->at))
+		return false;
 	return fabs(e->at) < MAX_SECONDS && !(e->seconds < 0 || e->seconds > MAX_SECONDS) &&
 	       (unsigned) e->source < SOURCE_COUNT && (unsigned) e->toolstack <= TOOLSTACK_LIBVIRT;
 }
@@ -400,7 +403,8 @@ migrations_event(struct migrations *m, const struct event *e, const struct tick 
 	case EVENT_PROCESS_END:
 		process_end(m, e);
 		break;
-	case EVENT_TRACE_WINDOW: /* nobody adds them up yet */
+	case EVENT_TRACE_WINDOW:
+		migration_window(m, e);
 		break;
 	}
 }

@@ -19,6 +19,7 @@ struct known_domain {
 	enum domain_kind kind;
 	char uuid[UUID_SIZE], name[NAME_SIZE];
 	int64_t pages;
+	int32_t vcpus; /* online; UNSEEN */
 };
 
 struct helper {
@@ -36,12 +37,14 @@ struct open {
 	double begun;	    /* these are CLOCK_MONOTONIC: when the record was made */
 	double helper_gone; /* NAN: it is there, or nobody knows */
 	double missing;	    /* since when its domain is gone; NAN */
+	double traced;	    /* the end of its newest trace window; NAN */
 	bool shown;	    /* RECORD_BEGUN was said */
 	bool resumed;	    /* and no log-dirty operation was seen since */
 	bool identified;    /* by a list of domains newer than the record */
 	bool enable_failed; /* libxc turns log-dirty off then, and tries again */
 	bool libxl;	    /* carried by libxl-save-helper */
 	bool changed;	    /* in this tick */
+	bool fell_back;	    /* to write protection, and was said */
 	int kind;	    /* enum domain_kind, -1 unknown */
 	unsigned ticks;	    /* since it began, while it is not shown */
 };
@@ -56,12 +59,12 @@ struct migrations {
 	size_t n_helpers;
 	struct tracking *tracking;
 	struct recents recents;
-	uint64_t ended, failed, rounds;
+	uint64_t ended, failed, rounds, fallbacks;
 
 	/* from the last sample */
 	struct known_domain *known;
 	size_t n_known;
-	char cpu_model[VERSION_SIZE], xen_version[VERSION_SIZE], boot_id[UUID_SIZE];
+	char cpu_model[VERSION_SIZE], xen_version[VERSION_SIZE], xen_extra[VERSION_SIZE], boot_id[UUID_SIZE];
 	enum pml_state pml;
 	enum tristate hap;
 	bool replay;
@@ -105,6 +108,15 @@ int migration_round_limit(const struct open *o);
 /* Fills in what the last sample tells of the host and, if d is given, of the domain. True if
  * something became known. */
 bool migration_learn(const struct migrations *m, struct open *o, const struct known_domain *d);
+
+/* What the host's features say of a domain's tracking; kind: enum domain_kind, -1 unknown. */
+enum tracking_mode migration_infer_mode(const struct migrations *m, int kind);
+
+/* Puts the mode that the trace proves in the place of that. */
+void migration_judge_mode(struct migrations *m, struct open *o);
+
+/* Applies an EVENT_TRACE_WINDOW. */
+void migration_window(struct migrations *m, const struct event *e);
 
 /* Applies an EVENT_SHADOW_OP. */
 void migration_operation(struct migrations *m, const struct event *e, const struct tick *now);

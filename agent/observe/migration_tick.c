@@ -9,10 +9,11 @@
 #define PAGE_BYTES 4096
 #define END_SECONDS 10	 /* after the helper's end judgement is given without the domain */
 #define OFF_SECONDS 60	 /* after OFF, where no helper's end was seen */
+#define WINDOW_SECONDS 0.25 /* after OFF the last trace window may come */
 #define INCOMING_TICKS 2 /* a restore is then shown: its other half is not on this host */
 
-static enum tracking_mode
-infer_mode(const struct migrations *m, int kind)
+enum tracking_mode
+migration_infer_mode(const struct migrations *m, int kind)
 {
 	bool intel = strstr(m->cpu_model, "Intel") != NULL;
 
@@ -61,10 +62,11 @@ migration_learn(const struct migrations *m, struct open *o, const struct known_d
 		str_copy(r->boot_id, sizeof(r->boot_id), m->boot_id);
 		str_copy(r->cpu_model, sizeof(r->cpu_model), m->cpu_model);
 		str_copy(r->xen_version, sizeof(r->xen_version), m->xen_version);
+		str_copy(r->xen_extra, sizeof(r->xen_extra), m->xen_extra);
 		r->replay = m->replay;
 	}
 	if (mode == TRACKING_UNKNOWN && (r->n_rounds || r->final.pages != UNSEEN)) {
-		r->tracking_mode = infer_mode(m, o->kind);
+		r->tracking_mode = migration_infer_mode(m, o->kind);
 		r->mode_source =
 		    r->tracking_mode == TRACKING_UNKNOWN ? MODE_SOURCE_NONE : MODE_SOURCE_INFERRED;
 	}
@@ -81,15 +83,18 @@ remember(struct migrations *m, const struct sample *s)
 		const struct sample_domain *d = &s->domain[i];
 		struct known_domain *k = &m->known[i];
 		double bytes = d->value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)];
+		double vcpus = d->value[METRIC_AT(M_DOMAIN_VCPUS, DOMAIN)];
 
 		k->domid = d->domid;
 		k->kind = d->kind;
 		str_copy(k->uuid, sizeof(k->uuid), d->uuid);
 		str_copy(k->name, sizeof(k->name), d->name);
 		k->pages = bytes >= 0 ? (int64_t) (bytes / PAGE_BYTES) : UNSEEN;
+		k->vcpus = vcpus >= 0 && vcpus <= INT32_MAX ? (int32_t) vcpus : UNSEEN;
 	}
 	str_copy(m->cpu_model, sizeof(m->cpu_model), s->host.cpu_model);
 	str_copy(m->xen_version, sizeof(m->xen_version), s->host.xen_version);
+	str_copy(m->xen_extra, sizeof(m->xen_extra), s->host.xen_extra);
 	str_copy(m->boot_id, sizeof(m->boot_id), s->host.boot_id);
 	m->pml = s->features.pml.state;
 	m->hap = s->features.hap;
@@ -194,6 +199,12 @@ identify(struct migrations *m, struct open *o)
 	o->identified = o->identified || d;
 }
 
+static bool
+awaits_window(const struct open *o, double off, double now)
+{
+	return o->traced < off && now - off < WINDOW_SECONDS;
+}
+
 static void
 judge(struct migrations *m, struct open *o, const struct sample *s)
 {
@@ -209,7 +220,7 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 		o->changed = true;
 	}
 	/* An end that is newer than the list of domains is judged by the next one. */
-	if (!(off > s->at.mono) && !(o->helper_gone > s->at.mono) &&
+	if (!(off > s->at.mono) && !awaits_window(o, off, s->at.mono) && !(o->helper_gone > s->at.mono) &&
 	    migration_try_end(m, o, &sight, s->at.mono))
 		return;
 	if (o->changed)
@@ -236,6 +247,7 @@ fill(const struct migrations *m, struct sample *s)
 	s->host.value[METRIC_AT(M_HOST_MIGRATIONS, HOST)] = (double) m->ended;
 	s->host.value[METRIC_AT(M_HOST_FAILED, HOST)] = (double) m->failed;
 	s->host.value[METRIC_AT(M_HOST_ROUNDS, HOST)] = (double) m->rounds;
+	s->host.value[METRIC_AT(M_HOST_FALLBACKS, HOST)] = (double) m->fallbacks;
 }
 
 void
@@ -271,9 +283,10 @@ migrations_resume(
 		o->r.evidence.epoch = now->real - now->mono;
 	o->begun = now->mono;
 	o->helper_gone = alive ? NAN : now->mono;
-	o->missing = NAN;
+	o->missing = o->traced = NAN;
 	o->shown = o->resumed = true;
 	o->identified = *o->r.uuid != '\0';
+	o->fell_back = o->r.mode_source == MODE_SOURCE_TRACE && *o->r.mode_note;
 	o->kind = -1;
 	if (m->n_open == MAX_OPEN) {
 		o->r.result = RESULT_LOST;

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/util.h"
+#include "observe/overhead.h"
 
 /* Only a migration's process makes a record by its first operation; a tool that turns log-dirty on
  * must go on to harvest, and the agent's own probes never do. */
@@ -52,6 +53,7 @@ note_operation(struct migrations *m, struct open *o, const struct event *e)
 		o->r.toolstack = TOOLSTACK_XAPI;
 	o->libxl = o->libxl || strncmp(e->comm, "libxl-save-help", sizeof(e->comm) - 1) == 0;
 	o->r.evidence.last = migration_stamp(o, e->at);
+	overhead_tracked(&o->r, o->r.evidence.last);
 	o->resumed = false;
 	(void) migration_learn(m, o, NULL);
 }
@@ -155,6 +157,7 @@ apply_harvest(struct migrations *m, struct open *o, const struct event *e, doubl
 	note_operation(m, o, e);
 	rounds_stop_reason(&o->r, migration_round_limit(o));
 	rounds_sum(&o->r);
+	migration_judge_mode(m, o);
 	if (final || round)
 		migration_say(m, o, final ? RECORD_FINAL : RECORD_ROUND, round);
 }

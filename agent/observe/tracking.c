@@ -20,8 +20,11 @@ struct tracked {
 	double last;  /* when that returned */
 	double since; /* tracking went on, or the last harvest returned; NAN: not seen */
 	double seen;  /* the domain was there */
-	double dirtied, seconds, rounds, harvest;
+	double begun, ended; /* the newest tracking; NAN: not seen, or not yet */
+	double value[VALUES(TRACKING)];
 };
+
+#define COUNTER(e, id) ((e)->value[METRIC_AT(M_TRACKING_##id, TRACKING)])
 
 struct tracking {
 	struct tracked *entry;
@@ -90,7 +93,7 @@ take(struct tracking *t, uint32_t domid, const char *uuid, double now)
 		e->domid = domid;
 		e->on = e->counted = e->stale = false;
 		e->last = -INFINITY;
-		e->since = NAN;
+		e->since = e->begun = e->ended = NAN;
 		e->seen = now;
 	}
 	if (!*e->uuid)
@@ -124,7 +127,8 @@ tracking_on(struct tracking *t, uint32_t domid, double at)
 	e->harvested = false;
 	e->stale = e->counted;
 	e->counted = true;
-	e->since = at;
+	e->since = e->begun = at;
+	e->ended = NAN;
 }
 
 void
@@ -132,8 +136,11 @@ tracking_off(struct tracking *t, uint32_t domid)
 {
 	struct tracked *e = find(t, domid);
 
-	if (e)
-		e->on = false;
+	if (!e)
+		return;
+	if (e->on)
+		e->ended = e->last;
+	e->on = false;
 }
 
 void
@@ -147,11 +154,11 @@ tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, ui
 	/* Pages count with the time in which they were dirtied, or not at all: their quotient is a
 	 * rate. */
 	if (!e->stale && !isnan(e->since) && until >= e->since) {
-		e->dirtied += dirty;
-		e->seconds += until - e->since;
+		COUNTER(e, DIRTIED) += dirty;
+		COUNTER(e, SECONDS) += until - e->since;
 	}
 	if (!isnan(seconds))
-		e->harvest += seconds;
+		COUNTER(e, HARVEST) += seconds;
 	e->on = e->ever = true;
 	e->harvested = true;
 	e->stale = false;
@@ -160,12 +167,39 @@ tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, ui
 }
 
 void
+tracking_window(struct tracking *t, const struct event *e, const char *uuid, int32_t vcpus)
+{
+	const struct trace_window *w = &e->window;
+	struct tracked *x = take(t, e->domid, uuid, e->at);
+	double seconds;
+
+	if (!x)
+		return;
+	seconds = (e->at > x->ended ? x->ended : e->at) - (w->from < x->begun ? x->begun : w->from);
+	if (!(seconds > 0))
+		return;
+	x->ever = true;
+	COUNTER(x, LOST) += w->lost;
+	if (w->torn)
+		return;
+	COUNTER(x, TRACED) += seconds;
+	COUNTER(x, VIOLATIONS) += (double) w->count[TRACE_VIOLATION];
+	COUNTER(x, PML_FULL) += (double) w->count[TRACE_PML_FULL];
+	COUNTER(x, RECALCS) += (double) w->count[TRACE_RECALC];
+	if (vcpus <= 0 || w->cpu_khz == 0) /* the two are divided by each other */
+		return;
+	COUNTER(x, TRACED_VCPU) += seconds * vcpus;
+	for (size_t i = 0; i < TRACE_CLASSES; i++)
+		COUNTER(x, EXIT) += (double) w->cycles[i] / (w->cpu_khz * 1e3);
+}
+
+void
 tracking_round(struct tracking *t, uint32_t domid)
 {
 	struct tracked *e = find(t, domid);
 
 	if (e)
-		e->rounds++;
+		COUNTER(e, ROUNDS)++;
 }
 
 void
@@ -241,10 +275,8 @@ join(struct tracking *t, size_t kept, const struct tracked *e)
 		if (strcmp(other->uuid, e->uuid) != 0)
 			continue;
 		sum.ever = e->ever || other->ever;
-		sum.dirtied = e->dirtied + other->dirtied;
-		sum.seconds = e->seconds + other->seconds;
-		sum.rounds = e->rounds + other->rounds;
-		sum.harvest = e->harvest + other->harvest;
+		for (size_t k = 0; k < VALUES(TRACKING); k++)
+			sum.value[k] = e->value[k] + other->value[k];
 		*other = sum;
 		return true;
 	}
@@ -259,10 +291,7 @@ show(const struct tracked *e, struct sample *s)
 	if (!x)
 		return;
 	str_copy(x->uuid, sizeof(x->uuid), e->uuid);
-	x->value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)] = e->dirtied;
-	x->value[METRIC_AT(M_TRACKING_SECONDS, TRACKING)] = e->seconds;
-	x->value[METRIC_AT(M_TRACKING_ROUNDS, TRACKING)] = e->rounds;
-	x->value[METRIC_AT(M_TRACKING_HARVEST, TRACKING)] = e->harvest;
+	memcpy(x->value, e->value, sizeof(x->value));
 }
 
 void

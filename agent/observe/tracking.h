@@ -28,6 +28,10 @@ void tracking_off(struct tracking *t, uint32_t domid);
 void tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty,
     double seconds, bool final);
 
+/* An EVENT_TRACE_WINDOW of the domain; vcpus: online, UNSEEN if unknown. */
+void tracking_window(
+    struct tracking *t, const struct event *e, const char *uuid, int32_t vcpus);
+
 /* A round of pre-copy began. */
 void tracking_round(struct tracking *t, uint32_t domid);
 

@@ -36,6 +36,11 @@ use(struct migration_record *r)
 	    .domid = r->domid,
 	    .op = SHADOW_OP_CLEAN,
 	    .dirty = 7};
+	const struct event window = {.kind = EVENT_TRACE_WINDOW,
+	    .source = SOURCE_TRACE,
+	    .at = 101,
+	    .domid = r->domid,
+	    .window = {.from = 100, .count = {70}, .cycles = {7000}, .cpu_khz = 1000}};
 	struct sample *s = sample_new(&now);
 	yajl_gen g = yajl_gen_alloc(NULL);
 
@@ -43,6 +48,7 @@ use(struct migration_record *r)
 	yajl_gen_free(g);
 	migrations_resume(m, r, r->domid & 1, &now);
 	migrations_event(m, &e, &now);
+	migrations_event(m, &window, &now);
 	migrations_tick(m, s);
 	migrations_free(m);
 	sample_free(s);

@@ -46,7 +46,7 @@ test_host(void)
 	add_domains(1);
 	str_copy(f->cmdline, sizeof(f->cmdline), "smap=1 \x1b");
 	tick(100);
-	ok(strcmp(s->host.xen_version, "4.17.7") == 0 &&
+	ok(strcmp(s->host.xen_version, "4.17.7") == 0 && strcmp(s->host.xen_extra, ".7") == 0 &&
 		strcmp(s->host.cpu_model, "Intel(R) Xeon(R) test") == 0 &&
 		strcmp(s->host.boot_id, f->boot_id) == 0 &&
 		strcmp(s->host.cmdline, "smap=1 ?") == 0,

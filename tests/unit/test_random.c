@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "metrics/overhead.h"
 #include "observe/migration.h"
 #include "tests/tap.h"
 
@@ -27,7 +28,7 @@ random_below(unsigned n)
 struct ledger {
 	char open[MAX_IDS][RECORD_ID_SIZE];
 	size_t n;
-	uint64_t begun, ended, wrong, texts;
+	uint64_t begun, ended, wrong, texts, traced;
 	char why[128];
 };
 
@@ -72,6 +73,47 @@ check_rounds(struct ledger *l, const struct migration_record *r)
 		wrong(l, r, "a time is negative");
 }
 
+static bool
+is_bad(double figure)
+{
+	return figure < 0 || isinf(figure);
+}
+
+static void
+check_figures(struct ledger *l, const struct migration_record *r, const struct overhead_figures *f)
+{
+	if (is_bad(f->tracked_seconds) || is_bad(f->sampled_fraction) || f->sampled_fraction > 1 ||
+	    f->pages_dirtied < UNSEEN || f->splits < UNSEEN || f->avoided_exits < UNSEEN ||
+	    is_bad(f->overhead_ratio) || is_bad(f->exits_per_kpage) ||
+	    is_bad(f->recalc_exits_per_kpage) || is_bad(f->cycles_per_page) ||
+	    is_bad(f->harvest_seconds))
+		wrong(l, r, "a figure of its overhead is out of range");
+	if (f->pages_dirtied == 0 && !(isnan(f->overhead_ratio) && isnan(f->cycles_per_page)))
+		wrong(l, r, "it is divided by pages that there were not");
+}
+
+static void
+check_overhead(struct ledger *l, const struct migration_record *r, enum record_change change)
+{
+	struct overhead_figures f;
+	struct overhead sum = r->final.overhead;
+
+	overhead_of_record(r, &f);
+	check_figures(l, r, &f);
+	overhead_of_pass(r, NULL, &f);
+	check_figures(l, r, &f);
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		overhead_of_pass(r, &r->round[i], &f);
+		check_figures(l, r, &f);
+		overhead_add(&sum, &r->round[i].overhead);
+	}
+	if (sum.windows > r->overhead.windows || sum.torn_windows > r->overhead.torn_windows)
+		wrong(l, r, "its passes have more windows than it has");
+	if ((r->mode_source == MODE_SOURCE_TRACE) > (r->overhead.windows > 0))
+		wrong(l, r, "a mode is proven by no window");
+	l->traced += change == RECORD_ENDED && r->overhead.windows > 0;
+}
+
 static void
 check_text(struct ledger *l, const struct migration_record *r)
 {
@@ -113,6 +155,7 @@ on_change(void *arg, enum record_change change, const struct migration_record *r
 	    (round < r->round || round >= r->round + r->n_rounds || change != RECORD_ROUND))
 		wrong(l, r, "the round is not one of its own");
 	check_rounds(l, r);
+	check_overhead(l, r, change);
 	if (random_below(50) == 0)
 		check_text(l, r);
 }
@@ -125,7 +168,7 @@ random_event(double at)
 	static const char *const comms[] = {
 	    "libxl-save-help", "xenguest", "", "mytool", "xenscoped"};
 	static const uint64_t totals[] = {0, 1, 1000, UINT64_MAX, INT64_MAX};
-	struct event e = {.kind = (enum event_kind) random_below(6),
+	struct event e = {.kind = (enum event_kind) random_below(EVENT_TRACE_WINDOW + 1),
 	    .source = (enum event_source) random_below(SOURCE_COUNT),
 	    .at = at - random_below(3000) / 1000.0,
 	    .seconds = random_below(4) ? random_below(1000) / 1e4 : NAN,
@@ -149,6 +192,16 @@ random_event(double at)
 		e.seconds = random_below(2) ? -1 : INFINITY;
 	if (random_below(1000) == 0)
 		e.source = (enum event_source) 99;
+	e.window = (struct trace_window){.from = e.at - random_below(2000) / 1000.0,
+	    .lost = random_below(9) ? 0 : random_below(100),
+	    .cpu_khz = random_below(9) ? 2600000 : 0,
+	    .torn = random_below(9) == 0};
+	for (size_t i = 0; i < TRACE_CLASSES; i++) {
+		e.window.count[i] = random_below(9) ? random_below(200) : totals[random_below(5)];
+		e.window.cycles[i] = random_below(9) ? random_below(1 << 20) : totals[random_below(5)];
+	}
+	if (random_below(1000) == 0)
+		e.window.from = random_below(2) ? NAN : e.at + 1;
 	str_copy(e.comm, sizeof(e.comm), comms[random_below(5)]);
 	return e;
 }
@@ -174,6 +227,7 @@ random_tick(struct migrations *m, struct ledger *l, const struct tick *now)
 		str_copy(d->name, sizeof(d->name), "x");
 		str_copy(d->state, sizeof(d->state), states[random_below(6)]);
 		d->value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)] = random_below(3) ? 1e9 : NAN;
+		d->value[METRIC_AT(M_DOMAIN_VCPUS, DOMAIN)] = random_below(3) ? 2 : NAN;
 	}
 	migrations_tick(m, s);
 	running = (size_t) s->host.value[METRIC_AT(M_HOST_RUNNING, HOST)];
@@ -223,6 +277,7 @@ main(void)
 	ok(l.begun > 1000 && l.ended + l.n == l.begun && l.texts > 100,
 	    "%lu records began and %lu ended, each once", (unsigned long) l.begun,
 	    (unsigned long) l.ended);
+	ok(l.traced > 100, "%lu of them were traced", (unsigned long) l.traced);
 	migrations_free(m);
 	return done_testing();
 }

@@ -130,6 +130,7 @@ new_sample(struct world *w, double at, const struct guest *guest, size_t n)
 	str_copy(s->host.cpu_model, sizeof(s->host.cpu_model),
 	    "Intel(R) Core(TM) i7-7800X CPU @ 3.50GHz");
 	str_copy(s->host.xen_version, sizeof(s->host.xen_version), "4.17.7");
+	str_copy(s->host.xen_extra, sizeof(s->host.xen_extra), ".7");
 	str_copy(s->host.boot_id, sizeof(s->host.boot_id), "boot");
 	s->features.pml.state = PML_IN_USE;
 	s->features.hap = YES;
@@ -144,6 +145,7 @@ new_sample(struct world *w, double at, const struct guest *guest, size_t n)
 		    guest[i].uuid[0] == 'b' ? "--incoming" : "");
 		str_copy(d->state, sizeof(d->state), guest[i].state);
 		d->value[METRIC_AT(M_DOMAIN_MEMORY, DOMAIN)] = 128 << 20;
+		d->value[METRIC_AT(M_DOMAIN_VCPUS, DOMAIN)] = 1;
 		d->value[METRIC_AT(M_DOMAIN_SHUTDOWN, DOMAIN)] =
 		    strcmp(guest[i].state, "shutdown") == 0;
 	}
@@ -151,7 +153,7 @@ new_sample(struct world *w, double at, const struct guest *guest, size_t n)
 }
 
 /* A tick in which the host has these domains, Dom0 among them. */
-static void
+static void __attribute__((unused))
 tick_with(struct world *w, double at, const struct guest *guest, size_t n)
 {
 	struct sample *s = new_sample(w, at, guest, n);
