@@ -388,3 +388,20 @@ journal_read(const char *dir, journal_line_fn *fn, void *arg)
 		return -EINVAL;
 	return lines_backwards(fd, st.st_size, MAX_RECORD_JSON, fn, arg);
 }
+
+int
+journal_state(const char *dir, struct journal_state *ret)
+{
+	_cleanup_(freep) char *path = xasprintf("%s/" FINISHED, dir);
+	struct stat st;
+
+	*ret = (struct journal_state){.size = 0};
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	*ret = (struct journal_state){.device = st.st_dev,
+	    .inode = st.st_ino,
+	    .size = (uint64_t) st.st_size,
+	    .changed =
+		(uint64_t) st.st_mtim.tv_sec * 1000000000u + (uint64_t) st.st_mtim.tv_nsec};
+	return 0;
+}

@@ -33,4 +33,11 @@ void journal_counts(const struct journal *j, uint64_t *ret_ended, uint64_t *ret_
 typedef bool journal_line_fn(void *arg, const char *line, size_t n);
 int journal_read(const char *dir, journal_line_fn *fn, void *arg);
 
+/* For readers: what is another when the file that journal_read reads has changed; all 0 when there is none yet.
+ * -errno. */
+struct journal_state {
+	uint64_t device, inode, size, changed;
+};
+int journal_state(const char *dir, struct journal_state *ret);
+
 #endif

@@ -87,7 +87,7 @@ test_before(void)
 	static const char *const paths[] = {"/healthz", "/metrics", "/api/v1/host",
 	    "/api/v1/features", "/api/v1/domains",
 	    "/api/v1/domains/00000000-0000-0000-0000-000000000001", "/api/v1/migrations",
-	    "/api/v1/migrations/m-1", "/api/v1/history"};
+	    "/api/v1/migrations/m-1", "/api/v1/overhead", "/api/v1/history"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		(void) ask(paths[i], "");
@@ -243,6 +243,54 @@ test_migrations(void)
 	}
 	ok(view.n_running == MAX_RUNNING && strcmp(view.running[0]->id, "m-102") == 0,
 	    "their list is bounded");
+}
+
+/* Lines as the journal has them, and such as it should not have. */
+static void
+test_overhead(void)
+{
+	yajl_gen g = yajl_gen_alloc(NULL);
+	const unsigned char *line;
+	struct migration_record r;
+	char *text;
+	size_t n = 0;
+
+	made_up_record(&r, 1, 2);
+	str_copy(r.boot_id, sizeof(r.boot_id), "00000000-0000-0000-0000-0000000000aa");
+	str_copy(r.cpu_model, sizeof(r.cpu_model), "Made-up CPU");
+	str_copy(r.xen_version, sizeof(r.xen_version), "4.17.7");
+	r.result = RESULT_COMPLETED;
+	record_gen(g, &r);
+	(void) yajl_gen_get_buf(g, &line, &n);
+	write_journal("");
+	ok(ask("/api/v1/overhead", "") == 200 && is_text(at("source", NULL), "replay") &&
+		json_array_size(at("boots", NULL)) == 0 && json_is_null(at("uuid", NULL)),
+	    "nothing was measured: no boots");
+	text = xasprintf("%.*s\n{\"id\":7}\n\xff\n[]\n\n{\"id\":\"m\",\"rounds\":[{\"overhead\":3}]"
+			 "}\n%.*s\n{\"id\"",
+	    (int) n, line, (int) n, line);
+	write_journal(text);
+	ok(ask("/api/v1/overhead", "") == 200 && json_integer_value(at("records", NULL)) >= 6 &&
+		json_integer_value(at("unreadable", NULL)) ==
+		    json_integer_value(at("records", NULL)) - 2,
+	    "lines that are no records are counted and cost no others");
+	ok(json_integer_value(at("boots", "#0", "modes", "#0", "migrations", NULL)) == 2 &&
+		is_text(at("boots", "#0", "cpu_model", NULL), "Made-up CPU") &&
+		is_text(at("boots", "#0", "vms", "#0", "name", NULL), r.name) &&
+		json_is_false(at("truncated", NULL)),
+	    "records are in their boot's rows");
+	(void) ask("/api/v1/overhead", "");
+	ok(json_integer_value(at("boots", "#0", "modes", "#0", "migrations", NULL)) == 2,
+	    "asked again, the same is told");
+	ok(ask("/api/v1/overhead", "uuid=00000000-0000-0000-0000-000000000001") == 200 &&
+		json_array_size(at("boots", NULL)) == 0,
+	    "of another guest there are none");
+	(void) ask("/api/v1/overhead", "uuid=vm");
+	ok(is_problem(400, "UUID"), "what is no UUID is refused");
+	record_done(&r);
+	yajl_gen_free(g);
+	free(text);
+	write_journal("");
 }
 
 /* Two samples a step apart, the second of now. */
@@ -445,6 +493,7 @@ main(void)
 	test_host();
 	test_domains();
 	test_migrations();
+	test_overhead();
 	test_history();
 	test_requests();
 	test_accept();
