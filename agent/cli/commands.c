@@ -19,7 +19,7 @@
 #define DEFAULT_RECORD_SECONDS 60
 
 struct options {
-	bool json;
+	bool json, all;
 	const char *target[2]; /* tried in this order, NULL for none */
 	char *socket;	       /* owned: "unix:..." */
 	const char *output;
@@ -120,6 +120,12 @@ run_migrations(const struct options *o)
 }
 
 static int
+run_overhead(const struct options *o)
+{
+	return show_one(o, "/api/v1/overhead", o->all ? show_overhead_all : show_overhead);
+}
+
+static int
 run_status(const struct options *o)
 {
 	static const char *const names[] = {"host", "features", "migrations"};
@@ -180,9 +186,12 @@ static const struct command {
 	const char *help;
 } commands[] = {
     {"status", NULL, run_status, "the four answers in a few lines"},
-    {"features", NULL, run_features, "SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
+    {"features", NULL, run_features,
+	"SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
     {"domains", NULL, run_domains, "the domains of this host"},
     {"migrations", NULL, run_migrations, "migrations and saves, those under way first"},
+    {"overhead", NULL, run_overhead,
+	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
     {"record", NULL, run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
 };
 
@@ -196,6 +205,7 @@ help(FILE *f)
 		    commands[i].argument ? commands[i].argument : "", commands[i].help);
 	(void) fprintf(f,
 	    "\n  --json             the agent's answer as it is\n"
+	    "  --all              overhead: of every boot in the journal\n"
 	    "  --socket PATH      where the agent listens (%s)\n"
 	    "  --url URL          the same over loopback TCP (%s)\n"
 	    "  -o, --output FILE  the capture that record writes\n"
@@ -207,14 +217,14 @@ help(FILE *f)
 	    DEFAULT_SOCKET, DEFAULT_URL, DEFAULT_RECORD_SECONDS);
 }
 
-enum { OPT_JSON = 256, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_ALL, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_HELP, OPT_VERSION };
 
 /* -1: go on; else the exit status. */
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option list[] = {{"json", no_argument, NULL, OPT_JSON},
-	    {"socket", required_argument, NULL, OPT_SOCKET},
+	    {"all", no_argument, NULL, OPT_ALL}, {"socket", required_argument, NULL, OPT_SOCKET},
 	    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
 	    {"seconds", required_argument, NULL, OPT_SECONDS},
 	    {"help", no_argument, NULL, OPT_HELP}, {"version", no_argument, NULL, OPT_VERSION},
@@ -226,6 +236,9 @@ parse_options(int argc, char **argv, struct options *o)
 		switch (c) {
 		case OPT_JSON:
 			o->json = true;
+			break;
+		case OPT_ALL:
+			o->all = true;
 			break;
 		case OPT_SOCKET:
 			free(o->socket);

@@ -8,40 +8,8 @@
 #include <time.h>
 
 #include "base/util.h"
+#include "cli/fields.h"
 #include "cli/table.h"
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-/* NAN where there is none. */
-static double
-number(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-
-	return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
-/* One line: nobody may take a replay for the truth about this host. */
-static void
-show_source(const json_t *answer, FILE *f)
-{
-	if (strcmp(text(answer, "source"), "replay") == 0)
-		(void) fprintf(f, "REPLAY of a capture: these are not figures of this host\n");
-}
-
-static void
-print_visible(const char *s, FILE *f)
-{
-	_cleanup_(freep) char *v = visible(s);
-
-	(void) fputs(v, f);
-}
 
 static void
 cell_number(struct table *t, double v, const char *unit)

@@ -72,6 +72,7 @@ for prefix in "" /services/plugin/xenscope; do
     get 200 $prefix/api/v1/domains/${uuid}1 "$label"' and .domain.domid == 1'
     get 200 $prefix/api/v1/migrations "$label"' and [.migrations[].id] == ["m-7", "m-2", "m-1"]'
     get 200 $prefix/api/v1/migrations/m-1 "$label"' and .migration.name == "a\"b"'
+    get 200 $prefix/api/v1/overhead "$label"' and .records == 2 and .boots == []'
     get 200 "$prefix/api/v1/history?metric=xenscope_host_domains&start=-60" "$label"' and ([.values[] | numbers] | length) > 0'
     get 200 $prefix/api/v1/metrics-reference '[.metrics[].name] | index("xenscope_smap_active")'
     text 200 $prefix/metrics '^xenscope_host_cpus 4'
@@ -97,7 +98,7 @@ get 414 "/$(head -c 3000 /dev/zero | tr '\0' a)" '.status == 414'
 text 200 /healthz ok
 get 200 /api/v1/host "$label" --unix-socket "$tmp/http.sock"
 
-for command in status features domains migrations; do
+for command in status features domains migrations overhead; do
     "$xenscope" $command --url="$url" >"$tmp/body" 2>"$tmp/head" && grep -q '^REPLAY' "$tmp/body"
     result $? "xenscope $command over TCP says that it is a replay"
     "$xenscope" $command --socket="$tmp/http.sock" --json | jq -e . >"$tmp/body" 2>"$tmp/head"

@@ -153,6 +153,80 @@ test_show(void)
 	free(out);
 }
 
+static const char overhead[] =
+    "{\"source\":\"live\",\"records\":4204,\"truncated\":true,\"boots\":["
+    "{\"cpu_model\":\"A "
+    "CPU\",\"xen_version\":\"4.17.7\",\"boot_id\":\"11111111-2222\",\"current\":true,"
+    "\"started\":1700000000,\"ended\":1700003600,\"modes\":["
+    "{\"tracking_mode\":\"pml\",\"estimate\":false,\"migrations\":34,\"probes\":12,\"measured\":12,"
+    "\"pages_dirtied\":123456789,\"exits_per_kpage\":2.3456,\"recalc_exits_per_kpage\":23.41,"
+    "\"cycles_per_page\":5432.1,\"overhead_ratio\":0.01234,\"harvest_seconds_per_round\":0.00194,"
+    "\"sampled_fraction\":1,\"lost_records\":0},"
+    "{\"tracking_mode\":\"ept_wp\",\"estimate\":true,\"basis\":\"Basis: a violation of 5400 "
+    "cycles, the mean of "
+    "6353 under write protection on this CPU model with this "
+    "Xen\",\"estimate_exits_per_kpage\":1000,"
+    "\"estimate_recalc_exits_per_kpage\":23.41,\"estimate_cycles_per_page\":7312345.4,"
+    "\"estimate_overhead_ratio\":0.00001}],"
+    "\"vms\":[{\"name\":\"a very long \\u001b[2J "
+    "name\",\"uuid\":\"u\",\"tracking_mode\":\"pml\",\"migrations\":3,"
+    "\"probes\":0,\"measured\":0,\"pages_dirtied\":6353,\"exits_per_kpage\":null,\"avoided_exits\":"
+    "6342},"
+    "{\"name\":null,\"uuid\":\"u-u\",\"tracking_mode\":\"pml\",\"overhead_ratio\":0.123,"
+    "\"sampled_fraction\":0.046}]},"
+    "{\"boot_id\":\"33333333-4444\",\"current\":false,\"modes\":[{\"tracking_mode\":\"shadow\","
+    "\"measured\":0,"
+    "\"harvest_seconds_per_round\":0.0152}],\"vms\":[]}]}";
+
+static void
+test_overhead(void)
+{
+	json_t *answer = json_loads(overhead, 0, NULL);
+	size_t n, longest = 0;
+	char *out = NULL;
+	FILE *f = open_memstream(&out, &n);
+
+	show_overhead(answer, 80, f);
+	fclose(f);
+	ok(strstr(out,
+	       "TRACKING   MIGR  PAGES  EXITS  RECALC  CYCLES  OVERHEAD  HARVEST  TRACED  LOST\n"
+	       "pml       34+12   123M   2.35    23.4    5432     1.23%  1.94 ms    100%     0\n"
+	       "estimate      -      -   1000    23.4    7.3M    <0.01%        -       -     -\n"
+	       "estimate: of ept_wp, not measured. Basis: a violation of 5400 cycles, the mean\n"
+	       "of 6353 under write protection on this CPU model with this Xen\n"),
+	    "modes are side by side, an estimate is called one and has its basis");
+	ok(strstr(out,
+	       "GUEST            TRACKING  MIGR  PAGES  EXITS  AVOIDED  CYCLES  OVERHEAD  TRACED\n"
+	       "a very long \\x~  pml          3   6353      -     6342       -         -       -\n"
+	       "u-u              pml          -      -      -        -       -     12.3%   "
+	       "4.60%\n"),
+	    "guests have their rows, \"-\" for what is unknown");
+	for (char *line = out; line && *line;
+	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		longest = MAX(longest, strcspn(line, "\n"));
+	ok(longest <= 80, "it all fits 80 columns");
+	ok(strstr(out, "Xen 4.17.7 on A CPU\nin this boot, 2023-11-1") &&
+		strstr(out, "1 more boot, ") && strstr(out, "newest 4204 records only") &&
+		!strstr(out, "shadow"),
+	    "the newest boot is told to be that, the others to be there");
+	free(out);
+	json_decref(answer);
+	out = shown(show_overhead_all, overhead);
+	ok(strstr(out, "in an earlier boot (33333333), an unknown time") &&
+		strstr(out, "15.2 ms") && strstr(out, "Nothing of this was traced") &&
+		!strstr(out, "--all"),
+	    "all of them on demand");
+	ok(strstr(out, "mean of 6353 under write"), "what goes into a pipe is not wrapped");
+	free(out);
+	out = shown(show_overhead, "{\"source\":\"replay\",\"boots\":[]}");
+	ok(strncmp(out, "REPLAY", 6) == 0 && strstr(out, "xenscope probe DOMAIN"),
+	    "where there is nothing, what to do is said");
+	free(out);
+	out = shown(show_overhead, "{\"boots\":[7]}");
+	ok(strstr(out, "an unknown CPU"), "whatever an answer lacks");
+	free(out);
+}
+
 /* A server that says this once, whatever it is asked, and then closes or, if told so, keeps silent.
  */
 static int
@@ -311,6 +385,7 @@ main(void)
 	test_visible();
 	test_table();
 	test_show();
+	test_overhead();
 	test_client();
 	test_commands();
 	return done_testing();

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FIELDS_H
+#define FIELDS_H
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "cli/table.h"
+
+/* Members of an answer, and how they are printed: for show.c and its like. */
+
+/* "" where there is none. */
+static inline const char *
+text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* NAN where there is none. */
+static inline double
+number(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static inline void
+print_visible(const char *s, FILE *f)
+{
+	_cleanup_(freep) char *v = visible(s);
+
+	(void) fputs(v, f);
+}
+
+/* One line: nobody may take a replay for the truth about this host. */
+static inline void
+show_source(const json_t *answer, FILE *f)
+{
+	if (strcmp(text(answer, "source"), "replay") == 0)
+		(void) fprintf(f, "REPLAY of a capture: these are not figures of this host\n");
+}
+
+#endif
