@@ -4,6 +4,7 @@ import { byId, bytes, clock, dotted, el, facts, get, group, heading, is, keyed, 
 	word } from './base.js';
 import { makeSpans, showHistory } from './history.js';
 import { MODE, showMigrations } from './migrations.js';
+import { showOverhead } from './overhead.js';
 
 const POLL = 5, POLL_RUNNING = 1, MAX_PAUSE = 60;	/* seconds */
 const STALE = 30;							/* seconds */
@@ -224,6 +225,7 @@ async function poll() {
 	showGuests(state.guests, state.features);
 	showPml(report, state.guests, state.migrations);
 	showMigrations(state.migrations, agentNow());
+	await showOverhead(state.migrations);
 	byId('main').setAttribute('aria-busy', 'false');
 }
 

@@ -112,6 +112,13 @@ def check_live(page, fixture):
     ok(said(page, "smap-answer").startswith("Yes. Xen runs with SMAP and SMEP."), "the first question is answered",
        said(page, "smap-answer"))
     ok(said(page, "pml-answer") == "Yes. Xen uses Page Modification Logging.", "the second is", said(page, "pml-answer"))
+    cells = page.run("[...document.querySelectorAll('#overhead tr')].map(r => [...r.cells].map(c => c.innerText.trim()))")
+    ok(len(cells) == 2 and cells[0][3] == "4.08" and cells[0][5] == "1.18\u00a0%" and cells[0][2] == "19\u202f860",
+       "each tracking mode has its row of what it cost", cells)
+    ok(cells[1][0].split() == ["EPT", "write", "protection", "estimate"] and cells[1][3] == "1\u202f000" and cells[1][1] == "",
+       "an estimate is called one", cells)
+    ok("the mean of 6353" in said(page, "overhead-note") and "1\u00a0more boot" in said(page, "overhead-note"),
+       "with its basis", said(page, "overhead-note"))
     ok("is migrating now" in said(page, "migration-answer"), "the third is", said(page, "migration-answer"))
     ok("In the last 6 h" in said(page, "history-answer"), "the fourth is", said(page, "history-answer"))
     ok(page.run("document.querySelectorAll('#features tr').length") == 6, "each protection has its row")
@@ -190,6 +197,8 @@ def check_empty(page, fixture):
        said(page, "smap-answer"))
     ok(said(page, "pml-answer").startswith("Unknown: the console ring"), "so is PML", said(page, "pml-answer"))
     ok(said(page, "migration-answer") == "None has been seen yet.", "no migration yet", said(page, "migration-answer"))
+    ok(page.run("document.getElementById('overhead-table').hidden && document.getElementById('overhead-none').checkVisibility()"),
+       "nothing measured yet")
     ok(page.wait(HISTORY) and "nothing stored" in said(page, "charts"), "no history yet")
     ok("last 15 min" in said(page, "history-answer"), "so the last minutes are shown", said(page, "history-answer"))
     page.run("document.querySelector('#spans button[value=\"86400\"]').click()")

@@ -160,6 +160,23 @@ class Scenario:
             out = [r for r in out if r["uuid"] == query["uuid"]]
         return {"migrations": out[:int(query.get("limit", 100))]}
 
+    def get_overhead(self, query, now):
+        def row(mode, runs, exits, cycles, ratio, harvest):
+            return {"tracking_mode": mode, "estimate": False, "migrations": runs, "probes": 1, "measured": runs,
+                    "pages_dirtied": 6620 * runs, "exits_per_kpage": exits, "recalc_exits_per_kpage": 23.4,
+                    "cycles_per_page": cycles, "overhead_ratio": ratio, "harvest_seconds_per_round": harvest,
+                    "sampled_fraction": 0.046, "lost_records": 0}
+        if not self.past:
+            return {"records": 0, "boots": []}
+        boot = {"cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", "xen_version": "4.17.7", "boot_id": UUID % 99,
+                "source": self.source, "current": True, "vms": []}
+        if self.smap_hvm:
+            return {"records": 5, "boots": [dict(boot, modes=[row("ept_wp", 2, 1000, 10400, 0.0173, 0.00014)])]}
+        guess = {"tracking_mode": "ept_wp", "estimate": True, "basis": "Basis: a violation of 5572 cycles, the mean of 6353 "
+                 "under write protection.", "estimate_exits_per_kpage": 1000, "estimate_cycles_per_page": 10360.2,
+                 "estimate_overhead_ratio": 0.0169}
+        return {"records": 5, "boots": [dict(boot, modes=[row("pml", 3, 4.0785, 7260.1, 0.0118, 0.0019), guess]), boot]}
+
     def get_history(self, query, now):
         import math
         metric, step, n = query["metric"], 60, 240
