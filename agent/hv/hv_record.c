@@ -315,6 +315,8 @@ hv_record_event(struct hv *hv, const struct event *e)
 	/* An event plays when it happened; what was recorded before it stays before it. */
 	rec->t = line.t = MAX(rec->t, at);
 	line.event.at = at == line.t ? NAN : at;
+	if (e->kind == EVENT_TRACE_WINDOW)
+		line.event.window.from -= rec->begin;
 	put(rec, &line, NULL);
 	return rec->status;
 }

@@ -153,6 +153,8 @@ play(struct replay *rp, struct capture_line *line)
 		break;
 	case LINE_EVENT:
 		line->event.at += rp->start + rp->base;
+		if (line->event.kind == EVENT_TRACE_WINDOW)
+			line->event.window.from += rp->start + rp->base;
 		queue_add(&rp->events, &line->event);
 		break;
 	case LINE_UNKNOWN:

@@ -209,10 +209,17 @@ static const struct event event_process = {.kind = EVENT_PROCESS_BEGIN,
     .started = UINT64_MAX,
     .comm = "libxl-save-help"};
 
+static const struct event event_window = {.kind = EVENT_TRACE_WINDOW,
+    .source = SOURCE_TRACE,
+    .seconds = NAN,
+    .domid = 1,
+    .window = {.count = {1, 2, UINT64_MAX}, .cycles = {3}, .exits = 4, .lost = 5, .torn = true}};
+
 static void
 record_event_at(struct hv *hv, struct event e, double seconds)
 {
 	e.at = at(seconds).mono;
+	e.window.from = e.kind == EVENT_TRACE_WINDOW ? e.at - 0.25 : 0;
 	ok(hv_record_event(hv, &e) == 0, "an event at %g s is recorded", seconds);
 }
 
@@ -259,6 +266,7 @@ record(struct said *first, struct said *second, char path[64])
 	ok(hv->ops->next_change(hv, &change) == -EAGAIN, "and there is an end to them");
 	ask_all(hv, second);
 	record_event_at(hv, event_shadow, 4.75);
+	record_event_at(hv, event_window, 4.8);
 	ok(hv_record_status(hv) == 0, "all was written");
 	hv_closep(&hv);
 	return f;
@@ -302,6 +310,10 @@ check_events(struct hv *hv)
 	    "the second has all its figures");
 	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_shadow, &e, 4.75),
 	    "one that came late keeps its own time");
+	ok(hv_replay_next_event(hv, &e) == 0 && same_event(&event_window, &e, 4.8) &&
+		fabs(e.window.from - 504.55) < 1e-8 && e.window.torn &&
+		memcmp(e.window.count, event_window.window.count, sizeof(e.window.count)) == 0,
+	    "a window of the trace has its sums, and begins when it did");
 	ok(hv_replay_next_event(hv, &e) == -EAGAIN, "then there are no more");
 }
 
