@@ -12,12 +12,15 @@
 
 #define MAX_DETAIL 1024
 
+enum life { MADE, KEPT };
+
 static const struct route {
 	const char *path, *parameters;
+	enum life life;
 	void (*function)(const struct request *q, struct reply *ret);
 	const char *help;
 } routes[] = {
-#define ROUTE(path, parameters, function, help) {path, parameters, function, help},
+#define ROUTE(path, parameters, life, function, help) {path, parameters, life, function, help},
 #include "serve/routes.def"
 };
 
@@ -60,6 +63,7 @@ problem(const struct request *q, struct reply *ret, unsigned status, const char 
 	put_text(o, "instance", q->path);
 	strbuf_done(&ret->body);
 	put_end(o, &ret->body);
+	str_copy(ret->error, sizeof(ret->error), detail);
 	ret->status = status;
 	ret->type = "application/problem+json";
 }
@@ -148,27 +152,65 @@ not_found(const struct request *q, struct reply *ret)
 	strbuf_done(&known);
 }
 
+/* The path without what xapi puts before it. */
+static const char *
+below_prefix(const char *path)
+{
+	size_t n = strlen(PATH_PREFIX);
+
+	return strncmp(path, PATH_PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0') ? path + n
+										   : path;
+}
+
+static const struct route *
+find_route(const char *path, char key[MAX_KEY])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+		if (fits(routes[i].path, path, key))
+			return &routes[i];
+	return NULL;
+}
+
+static bool
+is_reading(const struct request *q)
+{
+	return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
+}
+
+void
+answer_key(const struct request *q, char *ret, size_t n)
+{
+	const char *path = below_prefix(q->path);
+	char key[MAX_KEY];
+	const struct route *route =
+	    strlen(path) <= MAX_PATH && q->n_parameters == 0 && is_reading(q) ? find_route(path, key)
+									     : NULL;
+
+	if (route && route->life == KEPT)
+		(void) snprintf(ret, n, "%s%s", path,
+		    route->function == route_metrics && metrics_format(q) ? " om" : "");
+	else
+		*ret = '\0';
+}
+
 void
 answer(struct request *q, struct reply *ret)
 {
-	const char *path = q->path;
-	size_t prefix = strlen(PATH_PREFIX);
+	const char *path = below_prefix(q->path);
+	const struct route *route;
 
 	*ret = (struct reply){.status = 200, .type = "application/json"};
-	if (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0) {
+	if (!is_reading(q)) {
 		ret->allow = "GET, HEAD";
 		problem(
 		    q, ret, 405, "this interface only answers GET and HEAD; it changes nothing");
 		return;
 	}
-	if (strlen(path) > MAX_PATH) {
+	if (strlen(q->path) > MAX_PATH) {
 		q->path = "";
 		problem(q, ret, 414, "a path here has at most %d characters", MAX_PATH);
 		return;
 	}
-	if (strncmp(path, PATH_PREFIX, prefix) == 0 &&
-	    (path[prefix] == '/' || path[prefix] == '\0'))
-		path += prefix;
 	if (*path == '\0') { /* so that the page's relative links lead below it */
 		ret->status = 301;
 		ret->location = PATH_PREFIX "/";
@@ -176,13 +218,11 @@ answer(struct request *q, struct reply *ret)
 		strbuf_str(&ret->body, "See " PATH_PREFIX "/\n");
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
-		if (fits(routes[i].path, path, q->key)) {
-			if (check_parameters(q, &routes[i], ret))
-				routes[i].function(q, ret);
-			return;
-		}
-	not_found(q, ret);
+	route = find_route(path, q->key);
+	if (!route)
+		not_found(q, ret);
+	else if (check_parameters(q, route, ret))
+		route->function(q, ret);
 }
 
 static void

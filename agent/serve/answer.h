@@ -33,6 +33,7 @@ struct reply {
 	const char *type;	 /* Content-Type */
 	const char *allow;	 /* header of that name, NULL for none */
 	const char *location;	 /* likewise */
+	char error[256];	 /* what was wrong, "" nothing */
 	const struct page *page; /* the body if set, else: */
 	struct strbuf body;
 };
@@ -40,6 +41,10 @@ struct reply {
 /* Answers by routes.def. *ret is overwritten; the caller drops it with reply_done. */
 void answer(struct request *q, struct reply *ret);
 void reply_done(struct reply *r);
+
+/* Under which name the body of this request's answer may be kept, as long as the view does not change; "" if it may
+ * not. */
+void answer_key(const struct request *q, char *ret, size_t n);
 
 /* For routes: an error as RFC 9457 has it. The text says what was wrong and the way out. */
 void problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)
@@ -52,8 +57,11 @@ const char *request_parameter(const struct request *q, const char *name);
  * *ret_reply says so. */
 bool request_uuid(const struct request *q, struct reply *ret_reply, char *ret);
 
+/* True if the client would rather have OpenMetrics than Prometheus' text format. */
+bool metrics_format(const struct request *q);
+
 /* One function for each function of routes.def. */
-#define ROUTE(path, parameters, function, help)                                                    \
+#define ROUTE(path, parameters, life, function, help)                                                    \
 	void function(const struct request *q, struct reply *ret);
 #include "serve/routes.def"
 

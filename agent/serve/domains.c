@@ -62,7 +62,7 @@ route_domains(const struct request *q, struct reply *ret)
 
 	if (!s)
 		return;
-	g = gen_begin(q, s, &ret->body);
+	g = gen_begin(s, &ret->body);
 	gen_string(g, "domains");
 	(void) yajl_gen_array_open(g);
 	for (size_t i = 0; i < s->n_domains; i++)
@@ -92,7 +92,7 @@ route_domain(const struct request *q, struct reply *ret)
 		    "no domain on this host has the UUID %s; /api/v1/domains lists them", uuid);
 		return;
 	}
-	g = gen_begin(q, s, &ret->body);
+	g = gen_begin(s, &ret->body);
 	gen_string(g, "domain");
 	gen_domain(g, s, (size_t) (d - s->domain));
 	gen_end(g, &ret->body);
@@ -131,7 +131,7 @@ route_features(const struct request *q, struct reply *ret)
 	if (!s)
 		return;
 	r = &s->features;
-	g = gen_begin(q, s, &ret->body);
+	g = gen_begin(s, &ret->body);
 	gen_features(g, r);
 	gen_string(g, "pml");
 	(void) yajl_gen_map_open(g);

@@ -93,7 +93,7 @@ gen_history(const struct request *q, struct reply *ret, enum metric_id id,
     const struct range *range, const struct series *series)
 {
 	const struct metric *m = &metric_table[id];
-	yajl_gen g = gen_begin(q, q->view->sample, &ret->body);
+	yajl_gen g = gen_begin(q->view->sample, &ret->body);
 
 	gen_text(g, "metric", m->name);
 	gen_text(g, "type", metric_type_name(m->type));

@@ -142,12 +142,19 @@ wanted(const char *accept, const char *type)
 	return -1;
 }
 
+bool
+metrics_format(const struct request *q)
+{
+	double openmetrics = wanted(q->accept, "application/openmetrics-text");
+
+	return openmetrics > 0 && openmetrics >= wanted(q->accept, "text/plain");
+}
+
 void
 route_metrics(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
-	double openmetrics = wanted(q->accept, "application/openmetrics-text");
-	bool modern = openmetrics > 0 && openmetrics >= wanted(q->accept, "text/plain");
+	bool modern = metrics_format(q);
 
 	if (!s)
 		return;

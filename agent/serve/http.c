@@ -8,6 +8,8 @@
 
 #include "base/util.h"
 #include "serve/answer.h"
+#include "serve/headers.h"
+#include "serve/kept.h"
 
 #define MAX_CONNECTIONS 30u	  /* of each socket */
 #define IDLE_SECONDS 15u	  /* until a connection that stands still is closed */
@@ -37,32 +39,15 @@ struct http {
 	size_t n;
 	int timer;  /* -1: none */
 	double due; /* CLOCK_MONOTONIC: when it fires */
-	size_t in_flight;
+	size_t in_flight; /* of what is made for one request only */
+	struct kept *kept;
 };
 
 /* One request. */
 struct exchange {
 	size_t bytes; /* of the reply, in h->in_flight */
+	struct body *body; /* or what is kept and sent to others, too; NULL */
 };
-
-/* Headers have no colon of their own: xapi's parser drops such lines. */
-static const char page_policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
-
-static void
-add_headers(struct MHD_Response *r, const struct reply *reply)
-{
-	(void) MHD_add_response_header(r, "Content-Type", reply->type);
-	(void) MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	(void) MHD_add_response_header(r, "Cache-Control", reply->page ? "no-cache" : "no-store");
-	if (reply->page || strncmp(reply->type, "text/html", 9) == 0)
-		(void) MHD_add_response_header(r, "Content-Security-Policy", page_policy);
-	if (reply->allow)
-		(void) MHD_add_response_header(r, "Allow", reply->allow);
-	if (reply->location)
-		(void) MHD_add_response_header(r, "Location", reply->location);
-}
 
 /* Queues the reply and takes its body over. */
 static MHD_Result
@@ -83,7 +68,7 @@ queue_reply(struct MHD_Connection *c, struct reply *reply)
 		reply_done(reply);
 		return MHD_NO;
 	}
-	add_headers(r, reply);
+	headers_add(r, reply, NULL, false);
 	done = MHD_queue_response(c, reply->status, r);
 	MHD_destroy_response(r);
 	return done;
@@ -103,14 +88,44 @@ add_parameter(void *arg, enum MHD_ValueKind kind, const char *name, const char *
 }
 
 static MHD_Result
+queue_body(struct MHD_Connection *c, struct body *b, struct exchange *x)
+{
+	bool gzip = headers_take_gzip(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding"));
+	const char *known = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
+	struct MHD_Response *unchanged =
+	    headers_match(known, body_etag(b, gzip)) ? body_unchanged(b, gzip) : NULL;
+
+	if (unchanged)
+		return MHD_queue_response(c, MHD_HTTP_NOT_MODIFIED, unchanged);
+	x->body = b;
+	return MHD_queue_response(c, MHD_HTTP_OK, body_use(b, gzip));
+}
+
+static bool
+is_too_much(const struct http *h, const struct reply *reply)
+{
+	return h->in_flight + kept_old_bytes(h->kept) + reply->body.n > MAX_IN_FLIGHT;
+}
+
+static MHD_Result
 reply_to(struct http *h, struct MHD_Connection *c, struct request *q, struct exchange *x)
 {
+	uint64_t generation = h->view->generation; /* what is made now is of this one */
+	char key[KEPT_KEY];
+	struct body *b;
 	struct reply reply;
 
+	answer_key(q, key, sizeof(key));
+	b = *key ? kept_find(h->kept, key, generation) : NULL;
+	if (b)
+		return queue_body(c, b, x);
 	answer(q, &reply);
-	if (h->in_flight + reply.body.n > MAX_IN_FLIGHT)
+	if (is_too_much(h, &reply))
 		problem(q, &reply, 503,
 		    "too many large answers are on their way; ask again in a moment");
+	b = *key && reply.status == 200 ? kept_add(h->kept, key, generation, &reply) : NULL;
+	if (b)
+		return queue_body(c, b, x);
 	x->bytes = reply.body.n;
 	h->in_flight += x->bytes;
 	return queue_reply(c, &reply);
@@ -167,6 +182,8 @@ on_completed(void *arg, struct MHD_Connection *c, void **state, enum MHD_Request
 	(void) why;
 	if (x)
 		h->in_flight -= x->bytes;
+	if (x && x->body)
+		body_release(h->kept, x->body);
 	free(x);
 	*state = NULL;
 }
@@ -248,6 +265,7 @@ http_new(
 
 	h->loop = loop;
 	h->view = view;
+	h->kept = kept_new();
 	h->timer = -1;
 	for (size_t i = 0; i < sockets->n && r == 0; i++)
 		r = add_daemon(h, sockets->listen[i]);
@@ -271,5 +289,6 @@ http_free(struct http *h)
 		loop_remove(h->loop, h->epoll[--h->n]);
 		MHD_stop_daemon(h->daemon[h->n]);
 	}
+	kept_free(h->kept);
 	free(h);
 }

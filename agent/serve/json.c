@@ -219,7 +219,7 @@ gen_values(yajl_gen g, const struct sample *s, enum metric_scope scope, size_t i
 }
 
 yajl_gen
-gen_begin(const struct request *q, const struct sample *s, struct strbuf *b)
+gen_begin(const struct sample *s, struct strbuf *b)
 {
 	yajl_gen g = yajl_gen_alloc(NULL);
 	char when[TIME_TEXT_SIZE];
@@ -232,7 +232,6 @@ gen_begin(const struct request *q, const struct sample *s, struct strbuf *b)
 	gen_text(g, "source", s->replay ? "replay" : "live");
 	gen_value(g, "time", milliseconds(s->at.real));
 	gen_text(g, "time_text", when);
-	gen_value(g, "age_seconds", milliseconds(sample_age(q, s)));
 	return g;
 }
 

@@ -23,7 +23,7 @@ double sample_age(const struct request *q, const struct sample *s);
 void put_text(json_t *object, const char *key, const char *text);
 void put_text_or_null(json_t *object, const char *key, const char *text); /* "" is null */
 void put_number(json_t *object, const char *key, double v);
-/* source, time, time_text, age_seconds: what every answer begins with. */
+/* source, time, time_text: what every answer begins with; and age_seconds, for answers that are not kept. */
 void put_source(json_t *object, const struct request *q, const struct sample *s);
 /* "metrics": all values of the scope's object i, by the table. */
 void put_metrics(json_t *object, const struct sample *s, enum metric_scope scope, size_t i);
@@ -31,7 +31,7 @@ void put_metrics(json_t *object, const struct sample *s, enum metric_scope scope
 void put_end(json_t *object, struct strbuf *b);
 
 /* Begins an object with what every answer begins with. */
-yajl_gen gen_begin(const struct request *q, const struct sample *s, struct strbuf *b);
+yajl_gen gen_begin(const struct sample *s, struct strbuf *b);
 /* Closes that object. */
 void gen_end(yajl_gen g, struct strbuf *b);
 void gen_string(yajl_gen g, const char *text);

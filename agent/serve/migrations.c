@@ -114,7 +114,7 @@ route_migrations(const struct request *q, struct reply *ret)
 		return;
 	}
 	l.limit = (size_t) max;
-	l.g = gen_begin(q, s, &ret->body);
+	l.g = gen_begin(s, &ret->body);
 	gen_string(l.g, "migrations");
 	(void) yajl_gen_array_open(l.g);
 	add_running(&l);
@@ -150,7 +150,7 @@ route_migration(const struct request *q, struct reply *ret)
 		    "this is not the id of a migration; /api/v1/migrations lists them");
 		return;
 	}
-	l.g = gen_begin(q, s, &ret->body);
+	l.g = gen_begin(s, &ret->body);
 	gen_string(l.g, "migration");
 	add_running(&l);
 	r = l.n == 0 ? journal_read(q->view->dir, add_line, &l) : 0;

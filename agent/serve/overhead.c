@@ -86,7 +86,7 @@ route_overhead(const struct request *q, struct reply *ret)
 		problem(q, ret, 500, "the journal of migrations cannot be read: %s", strerror(-r));
 		return;
 	}
-	g = gen_begin(q, s, &ret->body);
+	g = gen_begin(s, &ret->body);
 	gen_text_or_null(g, "uuid", uuid);
 	gen_value(g, "records", x->records);
 	gen_value(g, "unreadable", x->unreadable);

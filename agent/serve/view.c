@@ -25,6 +25,7 @@ view_set_sample(struct view *v, struct sample *s)
 {
 	sample_free(v->sample);
 	v->sample = s;
+	v->generation++;
 }
 
 static void
@@ -40,6 +41,7 @@ view_set_record(struct view *v, struct migration_record *r)
 {
 	size_t i = 0;
 
+	v->generation++;
 	while (i < v->n_running && strcmp(v->running[i]->id, r->id) != 0)
 		i++;
 	if (i < v->n_running)

@@ -16,6 +16,7 @@ struct view {
 	struct sample *sample;			       /* the newest; NULL: none has come yet */
 	struct migration_record *running[MAX_RUNNING]; /* oldest first */
 	size_t n_running;
+	uint64_t generation; /* counts the changes */
 };
 
 void view_done(struct view *v);

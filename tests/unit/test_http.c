@@ -260,40 +260,114 @@ test_many(void)
 	free(body);
 }
 
-/* Clients that ask for much and take nothing of it. */
-static void
-test_greedy(void)
+/* The value of a header in the raw text of an answer, in a buffer of its own each time; "" if it is not there. */
+static const char *
+header(const char *text, const char *name)
+{
+	static char value[128];
+	const char *p = strstr(text, name);
+
+	*value = '\0';
+	if (p)
+		(void) sscanf(p + strlen(name), "%127[^\r]", value);
+	return value;
+}
+
+/* A client that asks for much and takes nothing of it. */
+static int
+greedy(void)
 {
 	static const char ask[] = "GET /api/v1/domains HTTP/1.1\r\nHost: x\r\n\r\n";
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	    .sin_port = htons(port)};
-	unsigned status = 0, refused = 0;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+	char first;
+
+	(void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0)
+		abort();
+	(void) !send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL);
+	(void) !recv(fd, &first, 1, 0); /* it is being answered */
+	return fd;
+}
+
+static unsigned
+status_of_domains(void)
+{
+	unsigned status = 0;
 	char *body = NULL;
-	int fd[16], small = 4096;
 	size_t n;
 
-	send_sample(MAX_DOMAINS); /* the kernel takes a part of each answer by itself */
+	if (http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0)
+		free(body);
+	return status;
+}
+
+static void
+test_greedy(void)
+{
+	int same[10], fd[18];
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n;
+
+	send_sample(MAX_DOMAINS);
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+		same[i] = greedy();
+	ok(status_of_domains() == 200, "clients that do not take the same answer share it");
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+		(void) close(same[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
-		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		(void) setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-		if (connect(fd[i], (struct sockaddr *) &a, sizeof(a)) < 0)
-			abort();
-		(void) !send(fd[i], ask, sizeof(ask) - 1, MSG_NOSIGNAL);
+		fd[i] = greedy();
+		send_sample(MAX_DOMAINS - 1 - i % 2);
 	}
-	if (http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 503)
-		refused = strstr(body, "on their way") != NULL;
+	if (http_get(url, "/api/v1/domains", 10, &status, &body, &n) < 0)
+		body = NULL;
+	ok(status == 503 && body && strstr(body, "on their way"),
+	    "what waits for clients that do not take it is bounded: %u", status);
 	free(body);
-	ok(refused, "what waits for clients that do not take it is bounded: %u", status);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		(void) close(fd[i]);
-	status = 0;
-	for (int i = 0; i < 20 && status != 200; i++) {
+	for (int i = 0; i < 20 && (status = status_of_domains()) != 200; i++)
 		(void) poll(NULL, 0, 20);
-		if (http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0)
-			free(body);
-	}
 	ok(status == 200, "and free again when they are gone");
+}
+
+static void
+test_kept(void)
+{
+	char etag[128], *request;
+	const char *a;
+
+	send_sample(50);
+	a = say("GET /api/v1/domains HTTP/1.1" CLOSE);
+	str_copy(etag, sizeof(etag), header(a, "\r\nETag: "));
+	ok(strncmp(a, "HTTP/1.1 200", 12) == 0 && *etag == '"', "an answer that is kept has a tag: %s", etag);
+	request = xasprintf("GET /api/v1/domains HTTP/1.1\r\nIf-None-Match: \"x\", %s" CLOSE, etag);
+	a = say(request);
+	ok(strncmp(a, "HTTP/1.1 304", 12) == 0 && strcmp(header(a, "\r\nETag: "), etag) == 0 &&
+		!strstr(a, "domains"),
+	    "who has it is told that it is the same");
+	send_sample(51);
+	a = say(request);
+	ok(strncmp(a, "HTTP/1.1 200", 12) == 0 && strcmp(header(a, "\r\nETag: "), etag) != 0,
+	    "until something has changed");
+	free(request);
+	a = say("GET /api/v1/domains HTTP/1.1\r\nAccept-Encoding: br;q=1, gzip" CLOSE);
+	ok(strstr(a, "\r\nContent-Encoding: gzip\r\n") && strstr(a, "\r\nContent-Length: ") &&
+		strstr(header(a, "\r\nETag: "), "-g\""),
+	    "gzip for who asks for it, with its length and a tag of its own");
+	a = say("GET /api/v1/domains HTTP/1.1\r\nAccept-Encoding: gzip;q=0" CLOSE);
+	ok(!strstr(a, "Content-Encoding"), "and not for who refuses it");
+	a = say("GET /api/v1/host HTTP/1.1\r\nIf-None-Match: *" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 200", 12) == 0 && !*header(a, "\r\nETag: "),
+	    "what is made for one request has no tag");
+	a = say("GET /api/v1/domains?x=a:b HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0 &&
+		strncmp(header(a, "\r\nX-Xenscope-Error: "), "unknown parameter", 17) == 0 &&
+		!strchr(header(a, "\r\nX-Xenscope-Error: "), ':'),
+	    "an error is told in a header without a colon, too: %s", header(a, "\r\nX-Xenscope-Error: "));
 }
 
 static void
@@ -333,6 +407,7 @@ main(void)
 	test_refused();
 	test_many();
 	test_client_of_ours();
+	test_kept();
 	test_greedy();
 	stop();
 	ok(waitpid(server, &wstatus, 0) == server && WIFEXITED(wstatus) &&
