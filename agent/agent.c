@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -29,6 +30,7 @@
 #define MAX_UNSAVED 64	       /* finished records that the journal could not take yet */
 #define MAX_RESTART_DELAY 60.0 /* seconds */
 #define RECALL_SECONDS 3600.0  /* migrations that ended so long ago are of no interest to the state machine */
+#define TAKE_OVER_SECONDS 3.0  /* until the serve half of an agent that was killed has made room */
 #define HEALTHY_SECONDS 60.0   /* a serve half that lasted this long is restarted at once */
 
 struct agent {
@@ -200,8 +202,13 @@ lock_directory(struct agent *a)
 	int r = 0;
 
 	a->lock = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (a->lock < 0 || flock(a->lock, LOCK_EX | LOCK_NB) < 0)
+	if (a->lock < 0)
 		r = -errno;
+	/* the serve half of an agent that was killed holds it for moments, to look for us */
+	for (int i = 0; i < 5 && r == 0 && flock(a->lock, LOCK_EX | LOCK_NB) < 0; i++) {
+		r = errno == EWOULDBLOCK && i < 4 ? 0 : -errno;
+		(void) poll(NULL, 0, 10);
+	}
 	if (r == -EWOULDBLOCK)
 		log_err("agent", "another xenscoped writes in %s: end it, or choose another place with --state-dir=DIR",
 		    a->dir);
@@ -242,12 +249,12 @@ agent_keep(struct agent *a)
 static void
 end_serve(struct agent *a)
 {
-	link_writer_free(TAKE_PTR(a->link));
-	closep(&a->link_fd);
-	if (a->serve_pid > 0) {
+	if (a->serve_pid > 0) { /* before the link ends, which would leave it alone with stale figures */
 		(void) kill(a->serve_pid, SIGTERM);
 		(void) waitpid(a->serve_pid, NULL, 0);
 	}
+	link_writer_free(TAKE_PTR(a->link));
+	closep(&a->link_fd);
 	serve_sockets_close(&a->sockets);
 }
 
@@ -528,9 +535,13 @@ int
 agent_serve(struct agent *a, struct loop *loop)
 {
 	const char *where = "";
-	int r = serve_listen(a->config, &a->sockets, &where);
+	double until = tick_now().mono + TAKE_OVER_SECONDS;
+	int r;
 
 	a->loop = loop;
+	while ((r = serve_listen(a->config, &a->sockets, &where)) == -EADDRINUSE && a->lock >= 0 &&
+	    tick_now().mono < until)
+		(void) poll(NULL, 0, 100);
 	if (r < 0) {
 		log_err("agent", "%s", where);
 		return r;

@@ -189,7 +189,8 @@ show_status(
 	print_visible(*text(host, "cpu_model") ? text(host, "cpu_model") : "an unknown CPU", f);
 	(void) fprintf(f, "; sample of ");
 	print_visible(text(host, "time_text"), f);
-	(void) fprintf(f, ", %.0f s old\n", number(host, "age_seconds"));
+	(void) fprintf(f, ", %.0f s old%s\n", number(host, "age_seconds"),
+	    json_is_true(json_object_get(host, "stale")) ? ": STALE, the agent has gone" : "");
 	show_feature_line(features, "smap", "SMAP", f);
 	show_feature_line(features, "smep", "SMEP", f);
 	show_pml_line(features, f);

@@ -63,6 +63,7 @@ struct sample_collector {
 struct sample {
 	struct tick at;
 	bool replay;
+	bool stale; /* the agent that collected it has gone; set by who shows it */
 	struct sample_host host;
 	struct feature_report features;
 	struct sample_collector collector[MAX_COLLECTORS];

@@ -3,17 +3,24 @@
 #include "serve/half.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/util.h"
 #include "serve/http.h"
 #include "serve/link.h"
 
+#define LOOK_SECONDS 0.5	 /* between two looks for an agent that takes our place */
+#define ORPHAN_SECONDS 86400.0	 /* after that long nobody waits for these figures any more */
+
 struct half {
 	struct loop *loop;
 	struct view *view;
 	struct link_reader *reader;
+	int link;
+	double orphaned; /* CLOCK_MONOTONIC */
 };
 
 static void
@@ -28,6 +35,37 @@ on_record(void *arg, struct migration_record *r)
 	view_set_record(arg, r);
 }
 
+/* An agent locks the directory that we look at as long as it lives. */
+static bool
+has_successor(const struct half *h)
+{
+	_cleanup_(closep) int fd = open(h->view->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+static void
+look_for_successor(void *arg, uint32_t events, const struct tick *now)
+{
+	struct half *h = arg;
+
+	(void) events;
+	if (has_successor(h) || now->mono - h->orphaned > ORPHAN_SECONDS)
+		loop_stop(h->loop, EXIT_SUCCESS);
+}
+
+/* The root half was killed, else it would have ended this one: what it left is better than nothing. */
+static void
+go_stale(struct half *h, const struct tick *now)
+{
+	log_warn("serve", "the agent has gone: its last figures are shown, as stale, until it is started again");
+	loop_remove(h->loop, h->link);
+	view_set_stale(h->view);
+	h->orphaned = now->mono;
+	if (loop_every(h->loop, LOOK_SECONDS, LOOK_SECONDS, look_for_successor, h) < 0)
+		loop_stop(h->loop, EXIT_FAILURE);
+}
+
 static void
 on_link(void *arg, uint32_t events, const struct tick *now)
 {
@@ -35,19 +73,21 @@ on_link(void *arg, uint32_t events, const struct tick *now)
 	int r = link_read(h->reader);
 
 	(void) events;
-	(void) now;
 	if (r == 0)
 		return;
-	if (r != -EPIPE)
-		log_err("serve", "the link to the root half: %s", strerror(-r));
-	loop_stop(h->loop, r == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE);
+	if (r == -EPIPE) {
+		go_stale(h, now);
+		return;
+	}
+	log_err("serve", "the link to the root half: %s", strerror(-r));
+	loop_stop(h->loop, EXIT_FAILURE);
 }
 
 int
 half_run(struct view *view, struct serve_sockets *sockets, int link)
 {
 	_cleanup_(closep) int fd = link;
-	struct half h = {.view = view};
+	struct half h = {.view = view, .link = link};
 	struct http *http = NULL;
 	int r = loop_new(&h.loop);
 

@@ -11,6 +11,7 @@
 
 #define HEALTHY_STEPS 3	   /* samples that may be missing */
 #define HEALTHY_SECONDS 10 /* and what a loaded host may take longer */
+#define STALE "the agent has gone, its last sample is %.0f s old; start it again: systemctl start xenscope"
 
 void
 route_health(const struct request *q, struct reply *ret)
@@ -22,6 +23,10 @@ route_health(const struct request *q, struct reply *ret)
 	if (!s)
 		return;
 	age = sample_age(q, s);
+	if (s->stale) {
+		problem(q, ret, 503, STALE, age);
+		return;
+	}
 	if (age > q->view->step * HEALTHY_STEPS + HEALTHY_SECONDS) {
 		problem(q, ret, 503,
 		    "the newest sample is %.0f s old: the agent hangs; see its log", age);
@@ -158,6 +163,10 @@ route_metrics(const struct request *q, struct reply *ret)
 
 	if (!s)
 		return;
+	if (s->stale) { /* a monitoring system must see the agent down, not its figures standing still */
+		problem(q, ret, 503, STALE, sample_age(q, s));
+		return;
+	}
 	ret->type = modern ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
 			   : "text/plain; version=0.0.4; charset=utf-8";
 	openmetrics_write(&ret->body, s, modern);

@@ -98,6 +98,7 @@ put_source(json_t *object, const struct request *q, const struct sample *s)
 
 	time_text(s->at.real, when);
 	put_text(object, "source", s->replay ? "replay" : "live");
+	(void) json_object_set_new(object, "stale", json_boolean(s->stale));
 	put_number(object, "time", milliseconds(s->at.real));
 	put_text(object, "time_text", when);
 	put_number(object, "age_seconds", milliseconds(sample_age(q, s)));
@@ -230,6 +231,8 @@ gen_begin(const struct sample *s, struct strbuf *b)
 	(void) yajl_gen_map_open(g);
 	time_text(s->at.real, when);
 	gen_text(g, "source", s->replay ? "replay" : "live");
+	gen_string(g, "stale");
+	(void) yajl_gen_bool(g, s->stale);
 	gen_value(g, "time", milliseconds(s->at.real));
 	gen_text(g, "time_text", when);
 	return g;

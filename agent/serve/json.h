@@ -23,7 +23,7 @@ double sample_age(const struct request *q, const struct sample *s);
 void put_text(json_t *object, const char *key, const char *text);
 void put_text_or_null(json_t *object, const char *key, const char *text); /* "" is null */
 void put_number(json_t *object, const char *key, double v);
-/* source, time, time_text: what every answer begins with; and age_seconds, for answers that are not kept. */
+/* source, stale, time, time_text: what every answer begins with; and age_seconds, for answers that are not kept. */
 void put_source(json_t *object, const struct request *q, const struct sample *s);
 /* "metrics": all values of the scope's object i, by the table. */
 void put_metrics(json_t *object, const struct sample *s, enum metric_scope scope, size_t i);

@@ -54,3 +54,11 @@ view_set_record(struct view *v, struct migration_record *r)
 		forget(v, 0);
 	v->running[v->n_running++] = r;
 }
+
+void
+view_set_stale(struct view *v)
+{
+	v->generation++;
+	if (v->sample)
+		v->sample->stale = true;
+}

@@ -26,4 +26,7 @@ void view_done(struct view *v);
 void view_set_sample(struct view *v, struct sample *s);
 void view_set_record(struct view *v, struct migration_record *r);
 
+/* Nothing new will come: what is there is shown on, and said to be stale. */
+void view_set_stale(struct view *v);
+
 #endif

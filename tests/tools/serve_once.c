@@ -5,6 +5,7 @@
  * its standard input. */
 #include <config.h>
 
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,12 +96,13 @@ main(int argc, char **argv)
 	must(loop_add(loop, STDIN_FILENO, EPOLLIN, on_input, loop), "standard input");
 	must(loop_run(loop), "loop");
 
+	(void) kill(pid, SIGTERM); /* as the agent ends it */
+	(void) waitpid(pid, &status, 0);
 	link_writer_free(writer);
 	(void) close(link);
-	(void) waitpid(pid, &status, 0);
 	record_done(&record);
 	sample_free(sample);
 	loop_free(loop);
 	config_done(&config);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 1;
 }

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -24,6 +26,7 @@ static pid_t server;
 static int link_fd;
 static struct loop *loop;
 static struct link_writer *writer;
+static char dir[] = "/tmp/xenscope-http-XXXXXX";
 
 static int
 listening(void)
@@ -51,7 +54,7 @@ start(void)
 	(void) fflush(stdout);
 	server = fork();
 	if (server == 0) {
-		struct view view = {.dir = "/nothing/here", .step = 5};
+		struct view view = {.dir = dir, .step = 5};
 		int status;
 
 		(void) close(pair[0]);
@@ -389,6 +392,36 @@ test_client_of_ours(void)
 	free(with);
 }
 
+/* The root half is gone without a word. */
+static void
+test_orphan(void)
+{
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n;
+	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; i < 200; i++) {
+		free(TAKE_PTR(body));
+		if (http_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && strstr(body, "\"stale\":true"))
+			break;
+		(void) poll(NULL, 0, 10);
+	}
+	ok(body && status == 200 && strstr(body, "\"stale\":true") && strstr(body, "age_seconds"),
+	    "the serve half outlives a root half that was killed, and says that its figures are stale");
+	free(TAKE_PTR(body));
+	ok(http_get(url, "/api/v1/domains", 5, &status, &body, &n) == 0 && status == 200 &&
+		strstr(body, "\"stale\":true"),
+	    "in answers that are kept, too");
+	free(TAKE_PTR(body));
+	ok(http_get(url, "/metrics", 5, &status, &body, &n) == 0 && status == 503 && strstr(body, "has gone"),
+	    "a monitoring system sees the agent down");
+	free(TAKE_PTR(body));
+	ok(http_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 503, "and not healthy");
+	free(TAKE_PTR(body));
+	ok(lock >= 0 && flock(lock, LOCK_EX) == 0, "the directory is free for a new agent");
+}
+
 int
 main(void)
 {
@@ -397,6 +430,8 @@ main(void)
 	size_t n;
 	int wstatus = -1;
 
+	if (!mkdtemp(dir))
+		abort();
 	start();
 	ok(http_get(url, "/api/v1/host", 5, &status, &body, &n) == 0 && status == 503 &&
 		strstr(body, "no sample yet"),
@@ -410,9 +445,11 @@ main(void)
 	test_kept();
 	test_greedy();
 	stop();
+	test_orphan();
 	ok(waitpid(server, &wstatus, 0) == server && WIFEXITED(wstatus) &&
 		WEXITSTATUS(wstatus) == 0,
-	    "the serve half ends in good order when the root half does");
+	    "and makes room for an agent that has taken the directory");
+	(void) rmdir(dir);
 
 	start();
 	ok(send(link_fd, "rubbish", 7, 0) == 7 && waitpid(server, &wstatus, 0) == server &&

@@ -224,8 +224,10 @@ test_start(void)
 	ok(get_status(s.where[0], "/healthz") == 200, "Ctrl-C is for the root half");
 	link_writer_free(w);
 	(void) close(link);
-	ok(waitpid(pid, &wstatus, 0) == pid && WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == 0,
-	    "it ends with the link");
+	ok(get_status(s.where[0], "/healthz") == 503, "it outlives the link");
+	(void) kill(pid, SIGTERM);
+	ok(waitpid(pid, &wstatus, 0) == pid && WIFSIGNALED(wstatus) && WTERMSIG(wstatus) == SIGTERM,
+	    "and ends when it is told to");
 	serve_sockets_close(&s);
 	loop_free(loop);
 	sample_free(sample);
