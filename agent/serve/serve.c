@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "serve/half.h"
 #include "serve/rights.h"
+#include "serve/syscalls.h"
 
 #define PROCESS_NAME "xenscoped-serve" /* the kernel keeps 15 characters */
 
@@ -71,6 +72,22 @@ become_harmless(const struct config *config, const char *public_dir, const char 
 	return r;
 }
 
+/* Without the library there is no filter; with it, no serving without one, unless the kernel has none. */
+static int
+limit_calls(void)
+{
+	int r = syscalls_limit();
+
+	if (r == -ENOSYS || r == -EINVAL) {
+		log_info("serve", "no filter of system calls: %s",
+		    r == -ENOSYS ? "built without libseccomp" : "this kernel has none");
+		return 0;
+	}
+	if (r < 0)
+		log_err("serve", "the filter of system calls cannot be loaded: %s", strerror(-r));
+	return r;
+}
+
 static int
 child(const struct config *config, const struct serve_sockets *sockets, int link)
 {
@@ -89,6 +106,8 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	(void) umask(077);
 	read_pages(config, &view.pages);
 	if (become_harmless(config, public_dir, &view.dir) < 0)
+		return EXIT_FAILURE;
+	if (limit_calls() < 0)
 		return EXIT_FAILURE;
 	status = half_run(&view, &own, link);
 	view_done(&view);
