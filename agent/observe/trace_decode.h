@@ -29,7 +29,7 @@ struct trace_exit {
 
 struct trace_vcpu {
 	uint32_t domid; /* or TRACE_NO_DOMAIN */
-	uint32_t vcpu;
+	uint32_t vcpu;	/* of TRACE_NO_DOMAIN: the CPU's number */
 	bool svm; /* which numbers reasons are: AMD's, else Intel's */
 	uint64_t exits, entries;
 	uint64_t npf_records;
@@ -38,13 +38,13 @@ struct trace_vcpu {
 	size_t n_exits;
 };
 
-/* Of everything that was decoded. */
+/* Of everything that was decoded since trace_decoder_new: only grows. */
 struct trace_summary {
 	uint64_t records, bytes;
 	uint64_t lost_records, lost_events;
 	uint64_t first_tsc, last_tsc; /* 0: no record had a stamp */
 	uint64_t backwards;	      /* records older than the one before on their CPU */
-	uint64_t unknown;	      /* records of events that are not looked at */
+	uint64_t unknown;	      /* records of events that are not looked at: most, and no fault */
 	uint64_t bad_bytes;	      /* skipped, since they are no record */
 	uint64_t overflowed;	      /* exits of vCPUs or reasons beyond what is kept */
 };
@@ -54,6 +54,7 @@ struct trace_summary {
 struct trace_span {
 	const uint8_t *bytes;
 	size_t n;
+	bool more; /* bytes follow that are not there yet: once these are used up the others wait for them */
 };
 
 struct trace_decoder;
@@ -63,20 +64,25 @@ struct trace_decoder;
 struct trace_decoder *trace_decoder_new(bool svm);
 void trace_decoder_free(struct trace_decoder *d);
 
+/* Counts only what a record of a switch names: the exits of a CPU before its first one, or from a loss to the next one,
+ * stay TRACE_NO_DOMAIN's. So do xenalyze and the reference counts. Without this call they are counted as soon as
+ * "continues to run" or the next switch tells who it was that ran. */
+void trace_decoder_strict(struct trace_decoder *d);
+
 /* Decodes the spans of n CPUs in the order of their stamps, up to the first record of each that is at until (TSC) or
- * later; UINT64_MAX: all. */
+ * later; UINT64_MAX: all. Span i is CPU i's. */
 void trace_decode(struct trace_decoder *d, struct trace_span *span, unsigned n, uint64_t until);
 
-/* Sets all sums to 0 and goes on: who runs where and which arcs are open is kept. */
+/* Sets the sums of all vCPUs to 0 and goes on: who runs where and which arcs are open is kept. */
 void trace_decoder_forget(struct trace_decoder *d);
-/* And after a gap, as when tracing was off: nothing is known of who runs where. */
+/* The same after a gap, as when tracing was off: nothing is known of who runs where. */
 void trace_decoder_restart(struct trace_decoder *d);
 
 /* Ascending by domain and vCPU; the pointers hold until the next call of another function. */
 size_t trace_decoder_vcpus(struct trace_decoder *d);
 const struct trace_vcpu *trace_decoder_vcpu(struct trace_decoder *d, size_t i);
 const struct trace_summary *trace_decoder_summary(const struct trace_decoder *d);
-/* Records that this CPU lost. */
+/* Records that this CPU lost since trace_decoder_new. */
 uint64_t trace_decoder_lost(const struct trace_decoder *d, unsigned cpu);
 
 /* "EPT_VIOLATION"; NULL if it has no name here. */
