@@ -12,6 +12,7 @@
 #include "base/http_get.h"
 #include "cli/show.h"
 #include "cli/table.h"
+#include "cli/trace.h"
 
 #define DEFAULT_SOCKET "/run/xenscope/http.sock"
 #define DEFAULT_URL "http://127.0.0.1:9965"
@@ -25,6 +26,7 @@ struct options {
 	const char *output;
 	const char *argument; /* of a command that takes one */
 	uint64_t seconds;
+	double cpu_hz; /* 0: not given */
 };
 
 /* What keeps the answer from being read, said once all targets were tried. */
@@ -179,6 +181,12 @@ run_record(const struct options *o)
 	return EXIT_UNREACHABLE;
 }
 
+static int
+run_trace(const struct options *o)
+{
+	return show_trace(o->argument, o->cpu_hz, o->json, terminal_width(stdout), stdout);
+}
+
 static const struct command {
 	const char *name;
 	const char *argument; /* what it takes, NULL for nothing */
@@ -193,6 +201,7 @@ static const struct command {
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
     {"record", NULL, run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
+    {"trace", "FILE", run_trace, "exits and their cycles in a file of xentrace; asks no agent"},
 };
 
 static void
@@ -210,14 +219,14 @@ help(FILE *f)
 	    "  --url URL          the same over loopback TCP (%s)\n"
 	    "  -o, --output FILE  the capture that record writes\n"
 	    "  --seconds N        how long it records (%d)\n"
+	    "  --cpu-hz N         the rate of a trace's stamps, like 2.6G\n"
 	    "  --help, --version\n\n"
-	    "Exit status: 0 success; 1 the agent's answer was an error; 2 the command line is "
-	    "wrong;\n"
-	    "3 no agent answers.\n",
+	    "Exit status: 0 success; 1 the agent's answer was an error, or FILE cannot be read;\n"
+	    "2 the command line is wrong; 3 no agent answers.\n",
 	    DEFAULT_SOCKET, DEFAULT_URL, DEFAULT_RECORD_SECONDS);
 }
 
-enum { OPT_JSON = 256, OPT_ALL, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_ALL, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_CPU_HZ, OPT_HELP, OPT_VERSION };
 
 /* -1: go on; else the exit status. */
 static int
@@ -227,6 +236,7 @@ parse_options(int argc, char **argv, struct options *o)
 	    {"all", no_argument, NULL, OPT_ALL}, {"socket", required_argument, NULL, OPT_SOCKET},
 	    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
 	    {"seconds", required_argument, NULL, OPT_SECONDS},
+	    {"cpu-hz", required_argument, NULL, OPT_CPU_HZ},
 	    {"help", no_argument, NULL, OPT_HELP}, {"version", no_argument, NULL, OPT_VERSION},
 	    {NULL, 0, NULL, 0}};
 	int c;
@@ -258,6 +268,12 @@ parse_options(int argc, char **argv, struct options *o)
 			(void) fprintf(stderr,
 			    "xenscope: --seconds takes a whole number from 1 to %d\n",
 			    MAX_RECORD_SECONDS);
+			return EXIT_USAGE;
+		case OPT_CPU_HZ:
+			if (parse_hz(optarg, &o->cpu_hz) == 0)
+				break;
+			(void) fprintf(stderr,
+			    "xenscope: --cpu-hz takes a processor's rate, like 2.6G\n");
 			return EXIT_USAGE;
 		case 'h':
 		case OPT_HELP:
