@@ -207,7 +207,7 @@ table_exits(const struct report *r, struct table *t, const char *domain, const c
 		table_cell(t, name);
 		table_cellf(t, "%llu", (unsigned long long) e->count);
 		table_cellf(t, "%llu", (unsigned long long) e->cycles);
-		table_cellf(t, e->count ? "%.0f" : "", (double) e->cycles / (double) e->count);
+		table_cellf(t, "%.0f", (double) e->cycles / (double) MAX(e->count, 1));
 		if (r->hz > 0)
 			table_cellf(t, "%.6f s", (double) e->cycles / r->hz);
 	}

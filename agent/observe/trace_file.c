@@ -43,7 +43,7 @@ struct trace_file {
 	struct trace_file_facts facts;
 	size_t room; /* of a window */
 	bool mapped;
-	struct cursor *cursor; /* by CPU */
+	struct cursor *cursor; /* by CPU, TRACE_MAX_CPUS of which n may be used */
 	struct trace_span *span;
 	unsigned n;
 };
@@ -115,11 +115,7 @@ survey(struct trace_file *f)
 		if (p.cpu >= TRACE_MAX_CPUS) {
 			f->facts.skipped_bytes += (uint64_t) (p.end - p.at) + PIECE_HEAD_BYTES;
 		} else {
-			for (; f->n <= p.cpu; f->n++) {
-				f->cursor = xrealloc(
-				    f->cursor, (f->n + 1) * sizeof(*f->cursor));
-				f->cursor[f->n] = (struct cursor){.window = NULL};
-			}
+			f->n = MAX(f->n, p.cpu + 1);
 			f->facts.cpus += f->cursor[p.cpu].left++ == 0;
 			f->facts.pieces++;
 		}
@@ -171,6 +167,7 @@ trace_file_open(const char *path, struct trace_file **ret, const char **ret_why)
 	ssize_t n;
 	int r;
 
+	f->cursor = xcalloc(TRACE_MAX_CPUS, sizeof(*f->cursor));
 	r = open_plain(f, path, ret_why);
 	if (r < 0)
 		return r;
