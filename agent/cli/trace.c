@@ -114,7 +114,8 @@ json_exits(const struct report *r, const char *key, const struct trace_exit *e, 
 	for (size_t i = 0; i < n; i++, e++) {
 		const char *name = trace_reason_name(e->reason, is_svm(r));
 
-		(void) fprintf(f, "%s\n%s  {\"reason\": %u, \"name\": ", i ? "," : "", indent, e->reason);
+		(void) fprintf(
+		    f, "%s\n%s  {\"reason\": %u, \"name\": ", i ? "," : "", indent, e->reason);
 		(void) fprintf(f, name ? "\"%s\"" : "null", name);
 		(void) fprintf(f, ", \"count\": %llu, \"cycles\": %llu, \"cpu_cycles\": %llu",
 		    (unsigned long long) e->count, (unsigned long long) e->cycles,
@@ -153,10 +154,10 @@ json_head(const struct report *r, FILE *f)
 	const struct {
 		const char *name;
 		uint64_t value;
-	} rows[] = {{"records", records(r)}, {"bytes", r->facts->bytes},
-	    {"cpus", r->facts->cpus}, {"first_tsc", r->s->first_tsc}, {"last_tsc", r->s->last_tsc},
-	    {"span_cycles", span(r)}, {"lost_records", r->s->lost_records},
-	    {"lost_events", r->s->lost_events}, {"backwards", r->s->backwards},
+	} rows[] = {{"records", records(r)}, {"bytes", r->facts->bytes}, {"cpus", r->facts->cpus},
+	    {"first_tsc", r->s->first_tsc}, {"last_tsc", r->s->last_tsc}, {"span_cycles", span(r)},
+	    {"lost_records", r->s->lost_records}, {"lost_events", r->s->lost_events},
+	    {"backwards", r->s->backwards},
 	    {"skipped_bytes", r->facts->skipped_bytes + r->s->bad_bytes},
 	    {"overflowed", r->s->overflowed}};
 
@@ -214,7 +215,8 @@ table_exits(const struct report *r, struct table *t, const char *domain, const c
 }
 
 static void
-table_domain(const struct report *r, struct table *t, size_t first, size_t end, const struct total *all)
+table_domain(
+    const struct report *r, struct table *t, size_t first, size_t end, const struct total *all)
 {
 	char domain[16], vcpu[16];
 
@@ -254,7 +256,8 @@ report_notes(const struct report *r, FILE *f)
 	if (r->facts->truncated)
 		(void) fprintf(f, "Note: the file is cut off\n");
 	if (r->known < r->vcpus)
-		(void) fprintf(f, "Note: exits of domain - came when the trace had not yet told who ran there\n");
+		(void) fprintf(f,
+		    "Note: exits of domain - came when the trace had not yet told who ran there\n");
 }
 
 static void
@@ -325,8 +328,8 @@ show_trace(const char *path, double cpu_hz, bool json, unsigned width, FILE *f)
 		r.s = trace_decoder_summary(r.d);
 		r.facts = trace_file_facts(file);
 		r.vcpus = trace_decoder_vcpus(r.d);
-		while (r.known < r.vcpus &&
-		       trace_decoder_vcpu(r.d, r.known)->domid != TRACE_NO_DOMAIN)
+		while (
+		    r.known < r.vcpus && trace_decoder_vcpu(r.d, r.known)->domid != TRACE_NO_DOMAIN)
 			r.known++;
 		if (json)
 			report_json(&r, f);

@@ -6,13 +6,13 @@
 #include "observe/trace_sums.h"
 
 #define IDLE_DOMAIN 0x7fffu /* its vCPUs have no exits */
-#define NOBODY UINT32_MAX /* of struct cpu.who: not known */
+#define NOBODY UINT32_MAX   /* of struct cpu.who: not known */
 #define RETIRED (TRACE_NO_DOMAIN << 16 | 0xffffu)
-#define RUNNING 0u	 /* enum runstate of public/vcpu.h */
-#define P2M_LOGDIRTY 2u	 /* enum of xen/include/asm-x86/p2m.h; the same from 4.13 to 4.21 */
+#define RUNNING 0u	/* enum runstate of public/vcpu.h */
+#define P2M_LOGDIRTY 2u /* enum of xen/include/asm-x86/p2m.h; the same from 4.13 to 4.21 */
 #define P2M_MMIO_EMULATED 4u
 #define P2M_MMIO_DIRECT 5u
-#define EPT_WRITE 2u	 /* bit of an EPT violation's qualification */
+#define EPT_WRITE 2u	  /* bit of an EPT violation's qualification */
 #define SVM_REASONS 0x60u /* from here on no exit that has a name is VMX's */
 
 /* The most frequent records, in the form that a 64-bit Xen gives them. */
@@ -107,8 +107,7 @@ adopt(struct trace_decoder *d, struct cpu *c, uint32_t key)
 	struct vcpu *from, *to;
 
 	if (!c->fresh || key >> 16 == TRACE_NO_DOMAIN || key >> 16 == IDLE_DOMAIN ||
-	    !(from = sums_find(&d->sums, nobody_of(d, c))) ||
-	    !vcpu_counts(from))
+	    !(from = sums_find(&d->sums, nobody_of(d, c))) || !vcpu_counts(from))
 		return;
 	to = sums_get(&d->sums, key);
 	if (!to || !vcpu_merge(&d->sums, to, from))
@@ -196,7 +195,7 @@ goes_on(struct trace_decoder *d, struct cpu *c, uint32_t key, uint64_t tsc)
 	put_on(d, c, key, tsc);
 }
 
-static void
+static inline void
 npf(struct vcpu *v, uint32_t qualification, uint32_t type)
 {
 	v->sum.npf_records++;
@@ -216,7 +215,7 @@ npf(struct vcpu *v, uint32_t qualification, uint32_t type)
 	}
 }
 
-/* Whatever is neither an entry nor an exit. data: words of them. False: no record has this shape. */
+/* Whatever is neither an entry nor an exit. False: no record has this shape. */
 static bool
 other(struct trace_decoder *d, struct cpu *c, uint32_t head, const uint8_t *data)
 {
@@ -254,7 +253,8 @@ other(struct trace_decoder *d, struct cpu *c, uint32_t head, const uint8_t *data
 	return true;
 }
 
-/* The first stamp of a CPU; or the stamps go back: the clock was set, or the bytes are not what they seem. */
+/* The first stamp of a CPU; or the stamps go back: the clock was set, or the bytes are not what
+ * they seem. */
 static void
 unusual_stamp(struct trace_decoder *d, uint64_t last, uint64_t tsc)
 {
@@ -295,10 +295,11 @@ take(struct trace_decoder *d, struct cpu *c, uint32_t head, const uint8_t *data)
 	}
 }
 
-/* Goes on as long as it meets nothing but plain records of the vCPU that runs here. Returns where it came to: whatever
- * is unusual it leaves to run(). */
+/* Goes on as long as it meets nothing but plain records of the vCPU that runs here. Returns where
+ * it came to: whatever is unusual it leaves to run(). */
 static const uint8_t *
-run_plain(struct trace_decoder *d, struct cpu *c, const uint8_t *p, const uint8_t *end, uint64_t limit)
+run_plain(
+    struct trace_decoder *d, struct cpu *c, const uint8_t *p, const uint8_t *end, uint64_t limit)
 {
 	struct vcpu *v = c->v;
 	uint64_t last = c->last, records = 0;
@@ -311,7 +312,7 @@ run_plain(struct trace_decoder *d, struct cpu *c, const uint8_t *p, const uint8_
 		if (head == PLAIN_NPF) {
 			npf(v, trace_load32(p + 20), trace_load32(p + 24));
 			p += PLAIN_NPF_BYTES;
-		} else if (tsc - last > limit - last) { /* before the last one, or after the limit */
+		} else if (tsc - last > limit - last) { /* before the last, or after limit */
 			break;
 		} else if (head == PLAIN_ENTRY) {
 			if (!vcpu_entry_plain(v, tsc))
@@ -333,8 +334,8 @@ run_plain(struct trace_decoder *d, struct cpu *c, const uint8_t *p, const uint8_
 	return p;
 }
 
-/* Records that say who runs where: what they say must not be read before what other CPUs' say of an earlier time. Of the
- * others each concerns the vCPU that runs on its CPU, and no other CPU. */
+/* Records that say who runs where: what they say must not be read before what other CPUs' say of an
+ * earlier time. Of the others each concerns the vCPU that runs on its CPU, and no other CPU. */
 static inline bool
 needs_turn(uint32_t head)
 {
@@ -344,8 +345,8 @@ needs_turn(uint32_t head)
 	       class == TRACE_EV_SWITCH >> 12;
 }
 
-/* Decodes one CPU's records up to the first one after limit, or that needs its turn and is after turn. The stamp of that
- * one is *ret_stamp; false: the span has no other whole record. */
+/* Decodes one CPU's records up to the first one after limit, or that needs its turn and is after
+ * turn. The stamp of that one is *ret_stamp; false: the span has no other whole record. */
 static bool
 run(struct trace_decoder *d, struct cpu *c, struct trace_span *span, uint64_t limit, uint64_t turn,
     uint64_t *ret_stamp)
@@ -356,7 +357,7 @@ run(struct trace_decoder *d, struct cpu *c, struct trace_span *span, uint64_t li
 	for (;;) {
 		uint32_t head, size;
 
-		if (c->v && c->last <= limit)
+		if (c->v && c->last > 0 && c->last <= limit)
 			p = run_plain(d, c, p, end, limit);
 		if (end - p < (ptrdiff_t) TRACE_HEAD_BYTES)
 			break;
@@ -446,8 +447,7 @@ trace_decode(struct trace_decoder *d, struct trace_span *span, unsigned n, uint6
 	d->turns = 0;
 	for (unsigned i = 0; i < n && until > 0; i++)
 		if (span[i].n > 0 || span[i].more)
-			d->heap[d->turns++] =
-			    (struct turn){first_stamp(&d->cpu[i], &span[i]), i};
+			d->heap[d->turns++] = (struct turn){first_stamp(&d->cpu[i], &span[i]), i};
 	for (unsigned i = d->turns / 2; i-- > 0;)
 		sift(d, i);
 	while (d->turns > 0 && d->heap[0].stamp <= limit) {

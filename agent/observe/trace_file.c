@@ -15,8 +15,9 @@
 #define PIECE_HEAD_BYTES 12
 #define SEARCH_BYTES 4096u
 
-/* Bytes of the file that are there at a time, of all CPUs and of one. A large part is mapped, which takes half the time
- * of reading it; for many CPUs small parts are read, which takes no more memory than that. */
+/* Bytes of the file that are there at a time, of all CPUs and of one. A large part is mapped, which
+ * takes half the time of reading it; for many CPUs small parts are read, which takes no more memory
+ * than that. */
 #define MAX_WINDOWS (512u << 10)
 #define MAX_WINDOW (256u << 10)
 #define MIN_MAPPED (32u << 10)
@@ -48,7 +49,8 @@ struct trace_file {
 	unsigned n;
 };
 
-/* The next header at or after an offset. Usually it is there; where it is not, the file was damaged. */
+/* The next header at or after an offset. Usually it is there; where it is not, the file was
+ * damaged. */
 static int
 find_head(const struct trace_file *f, off_t from, off_t *ret_at)
 {
@@ -72,12 +74,23 @@ find_head(const struct trace_file *f, off_t from, off_t *ret_at)
 	}
 }
 
-/* The piece whose header is at or after this offset. -ENODATA: no more. */
+/* Often it is in the window of the CPU whose piece ends there. */
+static ssize_t
+read_head(const struct trace_file *f, const struct cursor *c, off_t from, uint8_t *head)
+{
+	if (!c || !c->window || from < c->from || from + PIECE_HEAD_BYTES > c->from + (off_t) c->n)
+		return read_at(f->fd, head, PIECE_HEAD_BYTES, from);
+	(void) memcpy(head, c->window + (from - c->from), PIECE_HEAD_BYTES);
+	return PIECE_HEAD_BYTES;
+}
+
+/* The piece whose header is at or after this offset. -ENODATA: no more. c: whose window may have
+ * it, or NULL. */
 static int
-find_piece(const struct trace_file *f, off_t from, struct piece *ret)
+find_piece(const struct trace_file *f, const struct cursor *c, off_t from, struct piece *ret)
 {
 	uint8_t head[PIECE_HEAD_BYTES];
-	ssize_t n = read_at(f->fd, head, sizeof(head), from);
+	ssize_t n = read_head(f, c, from, head);
 	int r;
 
 	if (n < 0)
@@ -106,7 +119,7 @@ survey(struct trace_file *f)
 	struct piece p;
 	int r;
 
-	while ((r = find_piece(f, at, &p)) == 0) {
+	while ((r = find_piece(f, NULL, at, &p)) == 0) {
 		f->facts.skipped_bytes += (uint64_t) (p.at - PIECE_HEAD_BYTES - at);
 		if (p.end > f->size) {
 			f->facts.truncated = true;
@@ -217,8 +230,8 @@ trace_file_closep(struct trace_file **f)
 	trace_file_close(*f);
 }
 
-/* Goes to this CPU's next piece. What the scout comes by of others is left for them, one piece for each; where one is
- * further behind than that, this CPU goes on alone. */
+/* Goes to this CPU's next piece. What the scout comes by of others is left for them, one piece for
+ * each; where one is further behind than that, this CPU goes on alone. */
 static int
 next_piece(struct trace_file *f, struct cursor *c)
 {
@@ -228,7 +241,7 @@ next_piece(struct trace_file *f, struct cursor *c)
 	int r;
 
 	c->ahead = 0;
-	while ((r = find_piece(f, at, &p)) == 0) {
+	while ((r = find_piece(f, c, at, &p)) == 0) {
 		struct cursor *of = p.cpu < f->n ? &f->cursor[p.cpu] : NULL;
 
 		at = p.end;

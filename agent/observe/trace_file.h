@@ -7,20 +7,22 @@
 
 #include "observe/trace_decode.h"
 
-/* A file that xentrace wrote: pieces of the CPUs' records, each behind a header with the CPU and its length. Read at
- * several places at once, so that the CPUs' records come in the order of their stamps: no pipe. */
+/* A file that xentrace wrote: pieces of the CPUs' records, each behind a header with the CPU and
+ * its length. Read at several places at once, so that the CPUs' records come in the order of their
+ * stamps: no pipe. */
 struct trace_file;
 
 struct trace_file_facts {
 	unsigned cpus;		/* that have records */
 	uint64_t pieces;	/* whose headers are records too */
 	uint64_t bytes;		/* of the file */
-	uint64_t skipped_bytes; /* that belong to no piece, or to a CPU beyond TRACE_MAX_CPUS, or are half a record */
+	uint64_t skipped_bytes; /* that belong to no piece, or to a CPU beyond TRACE_MAX_CPUS, or
+				   are half a record */
 	bool truncated;		/* its last piece is shorter than announced */
 };
 
-/* -errno, and *ret_why says what is the matter, static text: -ESPIPE not a plain file, -EBADMSG nothing that xentrace
- * wrote. */
+/* -errno, and *ret_why says what is the matter, static text: -ESPIPE not a plain file, -EBADMSG
+ * nothing that xentrace wrote. */
 int trace_file_open(const char *path, struct trace_file **ret, const char **ret_why);
 void trace_file_close(struct trace_file *f);
 void trace_file_closep(struct trace_file **f);

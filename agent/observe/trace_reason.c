@@ -135,15 +135,16 @@ static const char *const svm[] = {
 
 /* The exceptions that have a name; SVM has a code for each. */
 static const char *const exception[32] = {"EXCEPTION_DE", "EXCEPTION_DB", "EXCEPTION_NMI",
-    "EXCEPTION_BP", "EXCEPTION_OF", "EXCEPTION_BR", "EXCEPTION_UD", "EXCEPTION_NM",
-    "EXCEPTION_DF", "EXCEPTION", "EXCEPTION_TS", "EXCEPTION_NP", "EXCEPTION_SS", "EXCEPTION_GP",
-    "EXCEPTION_PF", "EXCEPTION", "EXCEPTION_MF", "EXCEPTION_AC", "EXCEPTION_MC", "EXCEPTION_XF"};
+    "EXCEPTION_BP", "EXCEPTION_OF", "EXCEPTION_BR", "EXCEPTION_UD", "EXCEPTION_NM", "EXCEPTION_DF",
+    "EXCEPTION", "EXCEPTION_TS", "EXCEPTION_NP", "EXCEPTION_SS", "EXCEPTION_GP", "EXCEPTION_PF",
+    "EXCEPTION", "EXCEPTION_MF", "EXCEPTION_AC", "EXCEPTION_MC", "EXCEPTION_XF"};
 
 static const char *
 svm_name(uint32_t reason)
 {
 	static const char *const registers[] = {"CR_READ", "CR_WRITE", "DR_READ", "DR_WRITE"};
-	static const char *const paging[] = {"NPF", "AVIC_INCOMPLETE_IPI", "AVIC_NOACCEL", "VMGEXIT"};
+	static const char *const paging[] = {
+	    "NPF", "AVIC_INCOMPLETE_IPI", "AVIC_NOACCEL", "VMGEXIT"};
 
 	if (reason < 0x40)
 		return registers[reason >> 4];

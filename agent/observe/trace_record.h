@@ -5,8 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A record of Xen's trace (xen.git xen/include/public/trace.h): a word with the event (28 bits), the number of data
- * words (3 bits) and whether a stamp is there (the top bit); the stamp, 64 bits of TSC; the data. Little endian. */
+/* A record of Xen's trace (xen.git xen/include/public/trace.h): a word with the event (28 bits),
+ * the number of data words (3 bits) and whether a stamp is there (the top bit); the stamp, 64 bits
+ * of TSC; the data. Little endian. */
 #define TRACE_HEAD_BYTES 4u
 #define TRACE_MAX_RECORD (4u + 8u + 7u * 4u)
 
@@ -18,9 +19,9 @@ enum trace_event {
 	TRACE_EV_CONTINUE = 0x21002,   /* the same: it was to be switched and is not */
 	TRACE_EV_SWITCH = 0x2800a,     /* domain and vCPU before, domain and vCPU now */
 	TRACE_EV_ENTRY = 0x81001,
-	TRACE_EV_EXIT = 0x81002,       /* reason, instruction pointer; SVM's too up to Xen 4.18 */
-	TRACE_EV_EXIT_SVM = 0x81003,   /* from Xen 4.19 */
-	TRACE_EV_NPF = 0x82021,	       /* address, frame (64 bits each), qualification, p2m type */
+	TRACE_EV_EXIT = 0x81002,     /* reason, instruction pointer; SVM's too up to Xen 4.18 */
+	TRACE_EV_EXIT_SVM = 0x81003, /* from Xen 4.19 */
+	TRACE_EV_NPF = 0x82021,	     /* address, frame (64 bits each), qualification, p2m type */
 };
 
 /* Of the events of entry and exit: a 64-bit instruction pointer; a guest of the guest. */

@@ -7,7 +7,7 @@
 static size_t
 hash_of(const struct trace_sums *s, uint32_t key)
 {
-	return (key ^ key >> 16 ^ key >> 7) * 2654435761u % ARRAY_SIZE(s->hash);
+	return (key * 2654435761u >> 16) % ARRAY_SIZE(s->hash);
 }
 
 struct vcpu *

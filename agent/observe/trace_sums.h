@@ -5,12 +5,13 @@
 #include "base/util.h"
 #include "observe/trace_decode.h"
 
-/* The part of the decoder that adds up: a table of vCPUs, for each its exits by reason and the arc that is open.
- * What it keeps is bounded, whatever the trace: 2 MiB at most. */
+/* The part of the decoder that adds up: a table of vCPUs, for each its exits by reason and the arc
+ * that is open. What it keeps is bounded, whatever the trace: 2 MiB at most. */
 #define TRACE_MAX_VCPUS 2048u
-#define TRACE_MAX_REASONS 64u	/* of a vCPU */
-#define TRACE_MAX_ROWS 16384u	/* reasons of all vCPUs */
-#define TRACE_MAX_CYCLES (UINT64_MAX / 4) /* sums stay there: only a clock that jumps gets them so far */
+#define TRACE_MAX_REASONS 64u /* of a vCPU */
+#define TRACE_MAX_ROWS 16384u /* reasons of all vCPUs */
+/* Sums stay there: only a clock that jumps gets them so far. */
+#define TRACE_MAX_CYCLES (UINT64_MAX / 4)
 
 #define MAX_PLAIN_ARC UINT32_MAX /* cycles: so short that adding them needs no look at that */
 
@@ -28,7 +29,7 @@ enum arc_kind {
 };
 
 struct vcpu {
-	struct trace_exit *arc; /* the row of the reason for which it has left, NULL: it has not, or nobody knows */
+	struct trace_exit *arc; /* row of the reason why it is out; NULL: it is in, or nobody knows */
 	uint64_t left;		/* when */
 	uint64_t off_cycles;	/* since then without a CPU; 0 without an arc, as kind */
 	enum arc_kind kind;
@@ -38,7 +39,7 @@ struct vcpu {
 	int32_t cpu;   /* where it runs, -1: nowhere that is known */
 	bool kept;
 	uint32_t rows, room;
-	struct trace_exit *row; /* cpu_cycles of them: the cycles without a CPU, until they are shown */
+	struct trace_exit *row; /* their cpu_cycles are those without a CPU, until they are shown */
 	struct trace_vcpu sum;
 	struct trace_vcpu shown; /* the same as the decoder's users see it, and its rows */
 	struct trace_exit *shown_row;
@@ -49,7 +50,7 @@ struct trace_sums {
 	struct vcpu *vcpu[TRACE_MAX_VCPUS];
 	size_t n, rows;
 	uint16_t hash[2 * TRACE_MAX_VCPUS]; /* 1 + index of a vcpu, 0: none */
-	uint32_t loss;			    /* counts the losses: an arc that spans one is not known to be one */
+	uint32_t loss; /* counts the losses: an arc that spans one is not known to be one */
 	bool svm;
 };
 
@@ -74,8 +75,8 @@ bool vcpu_exit(struct trace_sums *s, struct vcpu *v, uint32_t reason, uint64_t t
 void vcpu_entry(struct vcpu *v, uint64_t tsc);
 /* All sums to 0; an open arc stays. */
 void vcpu_clear(struct trace_sums *s, struct vcpu *v);
-/* Adds the sums of one to another, which is the same vCPU and has its open arc from now on. False: not all of it has
- * room. */
+/* Adds the sums of one to another, which is the same vCPU and has its open arc from now on. False:
+ * not all of it has room. */
 bool vcpu_merge(struct trace_sums *s, struct vcpu *to, struct vcpu *from);
 /* Ascending by key, each one's rows by reason: what can be shown. Returns how many. */
 size_t sums_order(struct trace_sums *s);

@@ -94,8 +94,10 @@ test_arcs(void)
 	ok(is(of(d, 1, 0, 18), 2, 15, 15), "exits are counted, their cycles go to the next entry");
 	ok(is(of(d, 1, 0, 12), 1, 520, 520 - (911 - 410)),
 	    "an arc has the time without a CPU, cpu_cycles has not");
-	ok(is(of(d, 1, 0, 0x80000021), 1, 0, 0), "an exit that has no entry yet counts, without cycles");
-	ok(vcpu(d, 1, 0)->exits == 4 && vcpu(d, 1, 0)->entries == 4, "totals are those of all reasons");
+	ok(is(of(d, 1, 0, 0x80000021), 1, 0, 0),
+	    "an exit that has no entry yet counts, without cycles");
+	ok(vcpu(d, 1, 0)->exits == 4 && vcpu(d, 1, 0)->entries == 4,
+	    "totals are those of all reasons");
 	ok(vcpu(d, 1, 0)->exit[0].reason == 12, "reasons come in their order");
 	ok(!vcpu(d, 1, 0)->svm, "it is Intel's if nothing tells otherwise");
 	ok(trace_decoder_summary(d)->first_tsc == 100 && trace_decoder_summary(d)->last_tsc == 1000,
@@ -182,7 +184,8 @@ test_classes_amd(void)
 	vmexit_as(&cpu[0], 0x81502, 200, 49);
 	put_record(&cpu[0], 0x81401, 240, 0, NULL);
 	d = decoded(true);
-	ok(is(of(d, 1, 0, 49), 1, 40, 40), "exits and entries of a guest's guest are the vCPU's too");
+	ok(is(of(d, 1, 0, 49), 1, 40, 40),
+	    "exits and entries of a guest's guest are the vCPU's too");
 	ok(vcpu(d, 1, 0)->class_count[TRACE_RECALC] == 0, "49 is no misconfiguration on AMD");
 	trace_decoder_free(d);
 }
@@ -318,9 +321,9 @@ test_loss(void)
 	vmentry(&cpu[0], 500);
 	vmentry(&cpu[1], 500);
 	d = decoded(false);
-	ok(trace_decoder_summary(d)->lost_records == 7 && trace_decoder_summary(d)->lost_events == 2 &&
-		trace_decoder_lost(d, 0) == 7 && trace_decoder_lost(d, 1) == 0 &&
-		trace_decoder_lost(d, 4000) == 0,
+	ok(trace_decoder_summary(d)->lost_records == 7 &&
+		trace_decoder_summary(d)->lost_events == 2 && trace_decoder_lost(d, 0) == 7 &&
+		trace_decoder_lost(d, 1) == 0 && trace_decoder_lost(d, 4000) == 0,
 	    "lost records are counted by CPU");
 	ok(is(of(d, 1, 0, 48), 1, 0, 0), "an arc that may have ended unseen has no cycles");
 	ok(is(of(d, 1, 1, 49), 1, 300, 300), "that of another CPU has");
@@ -348,7 +351,8 @@ test_torn(void)
 		span.n = n - (size_t) (span.bytes - cpu[0].bytes);
 		trace_decode(d, &span, 1, UINT64_MAX);
 	}
-	ok(span.n == 0 && is(of(d, 1, 0, 49), 1, 1, 1), "a record that is not whole yet is waited for");
+	ok(span.n == 0 && is(of(d, 1, 0, 49), 1, 1, 1),
+	    "a record that is not whole yet is waited for");
 	trace_decoder_free(d);
 
 	begin();
@@ -360,7 +364,8 @@ test_torn(void)
 	vmentry(&cpu[1], 300);
 	d = trace_decoder_new(false);
 	{
-		struct trace_span two[2] = {{cpu[0].bytes, 40, true}, {cpu[1].bytes, cpu[1].n, false}};
+		struct trace_span two[2] = {
+		    {cpu[0].bytes, 40, true}, {cpu[1].bytes, cpu[1].n, false}};
 
 		trace_decode(d, two, 2, UINT64_MAX);
 		two[0].n = cpu[0].n - (size_t) (two[0].bytes - cpu[0].bytes);
@@ -476,10 +481,12 @@ test_hostile(void)
 
 				random = random * 6364136223846793005u + 1442695040888963407u;
 				for (unsigned w = 0; w < 7; w++)
-					data[w] = (uint32_t) (random >> 60) << (random >> 40 & 3) * 8;
+					data[w] = (uint32_t) (random >> 60)
+						  << (random >> 40 & 3) * 8;
 				put_record(&cpu[i],
-				    (random >> 50 & 15) < ARRAY_SIZE(heads) ? heads[random >> 50 & 15]
-									    : (uint32_t) random & 0xfffffff,
+				    (random >> 50 & 15) < ARRAY_SIZE(heads)
+					? heads[random >> 50 & 15]
+					: (uint32_t) random & 0xfffffff,
 				    random >> 33 & 7 ? random >> (random >> 20 & 63) : 0,
 				    random >> 37 & 7, data);
 			}

@@ -34,7 +34,8 @@ append(const void *p, size_t n)
 	(void) fclose(f);
 }
 
-/* As xentrace writes what it took from a CPU's buffer, and empties it; says that it has more bytes than it has. */
+/* As xentrace writes what it took from a CPU's buffer, and empties it; says that it has more bytes
+ * than it has. */
 static void
 piece(uint32_t cpu, struct builder *b, uint32_t more)
 {
@@ -76,8 +77,8 @@ sum(struct trace_decoder *d, bool cycles)
 	return n;
 }
 
-/* A vCPU goes round the CPUs and halts on each: every arc ends on the next CPU. The pieces are of any length, and CPU 0
- * is the last in each round of the file. */
+/* A vCPU goes round the CPUs and halts on each: every arc ends on the next CPU. The pieces are of
+ * any length, and CPU 0 is the last in each round of the file. */
 static void
 test_round_the_cpus(unsigned cpus, unsigned rounds)
 {
@@ -192,7 +193,8 @@ test_refused(void)
 		ok(trace_file_open(path, &f, &why) == -EBADMSG && strcmp(why, rows[i].why) == 0,
 		    "refused: %s", rows[i].why);
 	}
-	ok(trace_file_open("/nothing/here", &f, &why) == -ENOENT && why, "a file that is not there");
+	ok(trace_file_open("/nothing/here", &f, &why) == -ENOENT && why,
+	    "a file that is not there");
 	ok(trace_file_open("/dev/null", &f, &why) == -ESPIPE && strstr(why, "no plain file"),
 	    "what is no file is refused");
 	ok(f == NULL, "nothing is left of them");
@@ -233,9 +235,11 @@ test_shown(void)
 	lost(&b[0], 4000, 17);
 	piece(0, &b[0], 12);
 	text = shown(2e9, false, &status);
-	ok(status == EXIT_OK && strstr(text, "16 records of 2 CPUs, 3100 cycles (0.000 s); 17 records lost\n"),
+	ok(status == EXIT_OK &&
+		strstr(text, "16 records of 2 CPUs, 3100 cycles (0.000 s); 17 records lost\n"),
 	    "the table has a head line");
-	ok(strstr(text, "Note: 17 records lost by Xen") && strstr(text, "Note: the file is cut off") &&
+	ok(strstr(text, "Note: 17 records lost by Xen") &&
+		strstr(text, "Note: the file is cut off") &&
 		strstr(text, "Note: exits of domain -"),
 	    "what is not whole is said");
 	ok(strstr(text, "\n     5    33    48  ") && strstr(text, "\n     5   all    48  ") &&
@@ -243,8 +247,10 @@ test_shown(void)
 	    "the table has vCPUs, domains, what is nobody's, and times");
 	free(text);
 	text = shown(0, true, &status);
-	ok(status == EXIT_OK && strstr(text, "\"lost_records\": 17,") && strstr(text, "\"cpu_hz\": null,") &&
-		strstr(text, "\"reason\": 48, \"name\": \"EPT_VIOLATION\", \"count\": 2, \"cycles\": 1200"),
+	ok(status == EXIT_OK && strstr(text, "\"lost_records\": 17,") &&
+		strstr(text, "\"cpu_hz\": null,") &&
+		strstr(text,
+		    "\"reason\": 48, \"name\": \"EPT_VIOLATION\", \"count\": 2, \"cycles\": 1200"),
 	    "so has the JSON");
 	free(text);
 	text = shown(2e9, true, &status);
@@ -268,7 +274,8 @@ test_hz(void)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		double hz = 0;
 
-		ok(parse_hz(rows[i].text, &hz) == rows[i].r && hz > rows[i].hz - 1 && hz < rows[i].hz + 1,
+		ok(parse_hz(rows[i].text, &hz) == rows[i].r && hz > rows[i].hz - 1 &&
+			hz < rows[i].hz + 1,
 		    "a rate of \"%s\" is %s", rows[i].text, rows[i].r ? "refused" : "understood");
 	}
 }

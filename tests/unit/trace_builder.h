@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Records as Xen writes them, one after the other, with what the hypervisor does between them. Numbers are spelled out
- * here: a wrong constant in the agent must not be right in its test. */
+/* Records as Xen writes them, one after the other, with what the hypervisor does between them.
+ * Numbers are spelled out here: a wrong constant in the agent must not be right in its test. */
 
 #define IDLE_DOM 0x7fffu
 
@@ -44,7 +44,8 @@ vmexit(struct builder *b, uint64_t tsc, uint32_t reason)
 	put_record(b, 0x81102, tsc, 3, data);
 }
 
-/* SVM's own event, from Xen 4.19 on; and the form without the upper half of the instruction pointer. */
+/* SVM's own event, from Xen 4.19 on; and the form without the upper half of the instruction
+ * pointer. */
 static inline void
 vmexit_as(struct builder *b, uint32_t event, uint64_t tsc, uint32_t reason)
 {
