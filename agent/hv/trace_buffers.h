@@ -2,6 +2,7 @@
 #ifndef TRACE_BUFFERS_H
 #define TRACE_BUFFERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ struct trace_buffers {
 	const struct trace_buffers_ops *ops;
 	unsigned cpus;	 /* numbers from 0; one without a buffer has nothing to read */
 	size_t cpu_bytes; /* of each buffer; another size than asked for where Xen had made them before */
+	bool svm;	  /* whose numbers the exits' reasons are: AMD's, else Intel's */
+	bool blind;	  /* a CPU is online that has no buffer: it came after Xen had made them */
 };
 
 /* mask: of events; pages: of 4 KiB for each CPU, where there are no buffers yet. Holds VIRQ_TBUF as the lock among
@@ -39,7 +42,16 @@ struct trace_buffers {
 int trace_buffers_xen_open(
     uint32_t mask, size_t pages, struct trace_buffers **ret, const char **ret_why);
 
-/* The TSC as the trace's stamps have it; 0 where this machine has none. */
-uint64_t trace_tsc(void);
+/* Lets Xen record no more where an agent that was killed left that on: told by its mask, which nobody else uses, and
+ * by there being no consumer. */
+void trace_buffers_xen_settle(uint32_t mask);
+
+/* One moment on both clocks. */
+struct trace_clock {
+	double mono;  /* CLOCK_MONOTONIC, seconds */
+	uint64_t tsc; /* as the trace's stamps have it; 0 where this machine has none */
+};
+
+struct trace_clock trace_clock_now(void);
 
 #endif
