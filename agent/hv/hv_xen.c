@@ -3,20 +3,19 @@
 #include "hv/hv.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <xenctrl.h>
 #include <xenguest.h>
 #include <xenstat.h>
 #include <xenstore.h>
-#include <xentoollog.h>
 #include <xen/hvm/save.h>
 
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/util.h"
 #include "hv/dom0_files.h"
+#include "hv/xen_log.h"
 
 #define FIRST_RING (64 * 1024)
 #define FEW_DOMAINS (4096 / sizeof(xc_domaininfo_t)) /* fit the page that libxencall keeps */
@@ -35,7 +34,6 @@
 
 struct hv_xen {
 	struct hv hv;
-	xentoollog_logger logger;
 	xc_interface *xc;
 	struct xs_handle *xs;  /* NULL: there is no xenstore */
 	xenstat_handle *stat;  /* NULL until it is asked for */
@@ -69,31 +67,6 @@ static int
 xenstore_failure(void)
 {
 	return errno == EBADF ? -ENOTCONN : failure();
-}
-
-/* The libraries write errors and progress to standard error unless they are given this. The errors
- * come back as errno too. */
-static void log_vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval,
-    const char *context, const char *format, va_list ap) __attribute__((format(printf, 5, 0)));
-
-static void
-log_vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-    const char *format, va_list ap)
-{
-	int saved = errno;
-	char text[512];
-
-	(void) logger, (void) level, (void) errnoval;
-	(void) vsnprintf(text, sizeof(text), format, ap);
-	log_debug("hv_xen", "%s: %s", context ? context : "xen", text);
-	errno = saved;
-}
-
-static void
-log_progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
-    unsigned long done, unsigned long total)
-{
-	(void) logger, (void) context, (void) doing, (void) percent, (void) done, (void) total;
 }
 
 /* Where xenstored does not run, the library falls back to the kernel's xenbus device, and a read
@@ -561,10 +534,8 @@ hv_xen_open(struct hv **ret_hv, const char **ret_note)
 	struct hv_xen *x = xcalloc(1, sizeof(*x));
 
 	x->hv.ops = &xen_ops;
-	x->logger.vmessage = log_vmessage;
-	x->logger.progress = log_progress;
 	errno = 0;
-	x->xc = xc_interface_open(&x->logger, &x->logger, 0);
+	x->xc = xc_interface_open(xen_log(), xen_log(), 0);
 	if (!x->xc) {
 		int r = failure();
 
