@@ -9,13 +9,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/usage.h"
 #include "base/util.h"
 #include "collect/collector.h"
 #include "observe/migration.h"
@@ -421,27 +421,6 @@ agent_changes(struct agent *a)
 
 /* --- a tick --- */
 
-static double
-cpu_seconds(void)
-{
-	struct rusage u;
-
-	(void) getrusage(RUSAGE_SELF, &u);
-	return (double) u.ru_utime.tv_sec + (double) u.ru_stime.tv_sec +
-	    (double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static double
-resident_bytes(void)
-{
-	_cleanup_(freep) char *text = NULL;
-	unsigned long size, resident;
-
-	if (file_read("/proc/self/statm", 4096, &text, NULL) < 0 || sscanf(text, "%lu %lu", &size, &resident) != 2)
-		return NAN;
-	return (double) resident * (double) sysconf(_SC_PAGESIZE);
-}
-
 static void
 self(const struct agent *a, struct sample *s)
 {
@@ -450,8 +429,8 @@ self(const struct agent *a, struct sample *s)
 
 	for (size_t i = 0; i < a->n_observers; i++)
 		lost += a->observer[i]->ops->lost(a->observer[i]);
-	value[METRIC_AT(M_AGENT_CPU, HOST)] = cpu_seconds();
-	value[METRIC_AT(M_AGENT_MEMORY, HOST)] = resident_bytes();
+	value[METRIC_AT(M_AGENT_CPU, HOST)] = usage_cpu_seconds();
+	value[METRIC_AT(M_AGENT_MEMORY, HOST)] = usage_resident_bytes();
 	value[METRIC_AT(M_AGENT_EVENTS, HOST)] = (double) a->events;
 	value[METRIC_AT(M_AGENT_LOST, HOST)] = (double) lost;
 	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
