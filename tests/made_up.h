@@ -63,6 +63,7 @@ made_up_sample(unsigned domains)
 	t->value[METRIC_AT(M_TRACKING_ROUNDS, TRACKING)] = 3;
 	str_copy(m->uuid, sizeof(m->uuid), t->uuid);
 	m->direction = DIRECTION_SAVE;
+	sample_add_trace_cpu(s)->cpu = 3;
 	return s;
 }
 

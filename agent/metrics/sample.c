@@ -34,6 +34,7 @@ sample_free(struct sample *s)
 	free(s->domain);
 	free(s->tracking);
 	free(s->migration);
+	free(s->trace_cpu);
 	free(s);
 }
 
@@ -55,6 +56,7 @@ sample_copy(const struct sample *s)
 	copy->domain = copy_array(s->domain, s->n_domains, sizeof(*s->domain));
 	copy->tracking = copy_array(s->tracking, s->n_tracking, sizeof(*s->tracking));
 	copy->migration = copy_array(s->migration, s->n_migrations, sizeof(*s->migration));
+	copy->trace_cpu = copy_array(s->trace_cpu, s->n_trace_cpus, sizeof(*s->trace_cpu));
 	return copy;
 }
 
@@ -104,6 +106,16 @@ sample_add_migration(struct sample *s)
 	return m;
 }
 
+struct sample_trace_cpu *
+sample_add_trace_cpu(struct sample *s)
+{
+	struct sample_trace_cpu *c = add(&s->trace_cpu, &s->n_trace_cpus, sizeof(*c), MAX_TRACE_CPUS);
+
+	if (c)
+		set_absent(c->value, VALUES(TRACE_CPU));
+	return c;
+}
+
 struct sample_domain *
 sample_find_domain(const struct sample *s, uint32_t domid)
 {
@@ -138,6 +150,8 @@ sample_count(const struct sample *s, enum metric_scope scope)
 		return s->n_tracking;
 	case MS_MIGRATION:
 		return s->n_migrations;
+	case MS_TRACE_CPU:
+		return s->n_trace_cpus;
 	case MS_COLLECTOR:
 		return s->n_collectors;
 	case SCOPE_COUNT:
@@ -201,6 +215,9 @@ sample_label(const struct sample *s, enum metric_scope scope, size_t i, unsigned
 		str_copy(buf, n,
 		    label == 0 ? s->migration[i].uuid : direction_name(s->migration[i].direction));
 		break;
+	case MS_TRACE_CPU:
+		(void) snprintf(buf, n, "%u", s->trace_cpu[i].cpu);
+		break;
 	case MS_COLLECTOR:
 		str_copy(buf, n, s->collector[i].name);
 		break;
@@ -250,6 +267,9 @@ sample_values(const struct sample *s, enum metric_scope scope, size_t i, double 
 		break;
 	case MS_MIGRATION:
 		from = s->migration[i].value;
+		break;
+	case MS_TRACE_CPU:
+		from = s->trace_cpu[i].value;
 		break;
 	case MS_COLLECTOR:
 		from = s->collector[i].value;

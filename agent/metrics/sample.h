@@ -17,6 +17,7 @@
 #define MAX_DOMAINS 4096    /* more are counted, not listed */
 #define MAX_COLLECTORS 16
 #define MAX_TRACKED 4096    /* domains with counters of dirty tracking */
+#define MAX_TRACE_CPUS 4096
 #define MAX_RECENT 64	    /* domains whose newest migration is shown among the metrics */
 
 #define VALUES(scope) (M_##scope##_END - M_##scope##_FIRST)
@@ -54,6 +55,11 @@ struct sample_migration {
 	double value[VALUES(MIGRATION)];
 };
 
+struct sample_trace_cpu {
+	uint32_t cpu;
+	double value[VALUES(TRACE_CPU)];
+};
+
 struct sample_collector {
 	char name[16];
 	char error[96]; /* "" when it succeeded */
@@ -74,6 +80,8 @@ struct sample {
 	size_t n_tracking;
 	struct sample_migration *migration;
 	size_t n_migrations;
+	struct sample_trace_cpu *trace_cpu;
+	size_t n_trace_cpus;
 };
 
 /* Everything absent or unknown. The caller owns the result and drops it with sample_free. */
@@ -86,6 +94,7 @@ struct sample *sample_copy(const struct sample *s);
 struct sample_domain *sample_add_domain(struct sample *s);
 struct sample_tracking *sample_add_tracking(struct sample *s);
 struct sample_migration *sample_add_migration(struct sample *s);
+struct sample_trace_cpu *sample_add_trace_cpu(struct sample *s);
 
 /* NULL if there is none. */
 struct sample_domain *sample_find_domain(const struct sample *s, uint32_t domid);

@@ -96,9 +96,11 @@ begin_sample(struct link_reader *r, const struct sample *head)
 	s->domain = NULL;
 	s->tracking = NULL;
 	s->migration = NULL;
+	s->trace_cpu = NULL;
 	expect(r, WIRE_DOMAINS, s->n_domains);
 	expect(r, WIRE_TRACKING, s->n_tracking);
 	expect(r, WIRE_MIGRATIONS, s->n_migrations);
+	expect(r, WIRE_TRACE_CPUS, s->n_trace_cpus);
 	return 0;
 }
 
@@ -113,6 +115,7 @@ end_sample(struct link_reader *r)
 	s->domain = complete(r, WIRE_DOMAINS, &s->n_domains, &whole);
 	s->tracking = complete(r, WIRE_TRACKING, &s->n_tracking, &whole);
 	s->migration = complete(r, WIRE_MIGRATIONS, &s->n_migrations, &whole);
+	s->trace_cpu = complete(r, WIRE_TRACE_CPUS, &s->n_trace_cpus, &whole);
 	if (!whole) {
 		sample_free(s);
 		return -EBADMSG;

@@ -12,7 +12,7 @@
 #include "serve/wire.h"
 
 #define MAX_QUEUED 64 /* records of different migrations that wait; then the oldest is dropped */
-#define MAX_PARTS 5
+#define MAX_PARTS 6
 
 /* A run of elements of one kind; data is NULL for an end mark. */
 struct part {
@@ -54,10 +54,12 @@ begin_sample(struct link_writer *w)
 	w->sample_head.domain = NULL;
 	w->sample_head.tracking = NULL;
 	w->sample_head.migration = NULL;
+	w->sample_head.trace_cpu = NULL;
 	add_part(w, WIRE_SAMPLE, &w->sample_head, 1);
 	add_part(w, WIRE_DOMAINS, s->domain, s->n_domains);
 	add_part(w, WIRE_TRACKING, s->tracking, s->n_tracking);
 	add_part(w, WIRE_MIGRATIONS, s->migration, s->n_migrations);
+	add_part(w, WIRE_TRACE_CPUS, s->trace_cpu, s->n_trace_cpus);
 	add_part(w, WIRE_SAMPLE_END, NULL, 0);
 }
 

@@ -19,6 +19,7 @@ const struct wire_kind_info wire_kinds[WIRE_KINDS] = {
     [WIRE_DOMAINS] = {sizeof(struct sample_domain), 64},
     [WIRE_TRACKING] = {sizeof(struct sample_tracking), 128},
     [WIRE_MIGRATIONS] = {sizeof(struct sample_migration), 64},
+    [WIRE_TRACE_CPUS] = {sizeof(struct sample_trace_cpu), 256},
     [WIRE_SAMPLE_END] = {0, 0},
     [WIRE_RECORD] = {sizeof(struct migration_record), 1},
     [WIRE_ROUNDS] = {sizeof(struct round), 128},
@@ -56,7 +57,7 @@ check_sample(const struct sample *s)
 	if (!IS_BOOL(s->replay) || !(s->at.real >= 0 && s->at.real <= LATEST) ||
 	    !isfinite(s->at.mono) || s->n_collectors > MAX_COLLECTORS ||
 	    s->n_domains > MAX_DOMAINS || s->n_tracking > MAX_TRACKED ||
-	    s->n_migrations > MAX_RECENT)
+	    s->n_migrations > MAX_RECENT || s->n_trace_cpus > MAX_TRACE_CPUS)
 		return 0;
 	for (size_t i = 0; i < s->n_collectors; i++)
 		if (!ENDS(s->collector[i].name) || !ENDS(s->collector[i].error))
@@ -108,6 +109,8 @@ wire_check(enum wire_kind kind, const void *element)
 		return ENDS(t->uuid);
 	case WIRE_MIGRATIONS:
 		return ENDS(m->uuid) && UP_TO(m->direction, DIRECTION_PROBE);
+	case WIRE_TRACE_CPUS: /* numbers */
+		return 1;
 	case WIRE_RECORD:
 		return check_record(element);
 	case WIRE_ROUNDS:

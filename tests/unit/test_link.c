@@ -137,6 +137,7 @@ test_sample(void)
 		got->n_migrations == 1 &&
 		memcmp(got->migration, s->migration, sizeof(*s->migration)) == 0,
 	    "and of tracking and migrations");
+	ok(got && got->n_trace_cpus == 1 && got->trace_cpu[0].cpu == 3, "and of the trace");
 	teardown();
 	sample_free(s);
 }
@@ -317,6 +318,7 @@ test_hostile_order(void)
 	head.domain = NULL;
 	head.tracking = NULL;
 	head.migration = NULL;
+	head.trace_cpu = NULL;
 	memset(many, 0, sizeof(many));
 	made_up_record(&r, 1, 1);
 	round = r.round[0];
