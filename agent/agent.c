@@ -20,6 +20,8 @@
 #include "collect/collector.h"
 #include "observe/migration.h"
 #include "observe/observer.h"
+#include "observe/trace.h"
+#include "observe/trace_decode.h"
 #include "serve/link.h"
 #include "serve/rights.h"
 #include "serve/serve.h"
@@ -46,6 +48,7 @@ struct agent {
 	struct observer *observer[MAX_OBSERVERS];
 	size_t n_observers;
 	char observer_notes[256];
+	struct trace *trace; /* NULL: not on this host, or not wanted */
 	uint64_t events;
 	event_fn *tap;
 	void *tap_arg;
@@ -266,6 +269,7 @@ agent_free(struct agent *a)
 	end_serve(a);
 	for (size_t i = 0; i < a->n_observers; i++)
 		a->observer[i]->ops->close(a->observer[i]);
+	trace_free(a->trace);
 	if (a->journal)
 		finish_unsaved(a);
 	for (size_t i = 0; i < a->n_unsaved; i++)
@@ -318,6 +322,16 @@ agent_event(struct agent *a, const struct event *seen, const struct tick *now)
 	if (a->tap)
 		a->tap(a->tap_arg, &e);
 	migrations_event(a->migrations, &e, now);
+	if (a->trace)
+		trace_event(a->trace, &e, now);
+}
+
+static void
+on_window(void *arg, const struct event *e)
+{
+	const struct tick now = tick_now();
+
+	agent_event(arg, e, &now);
 }
 
 struct delivery {
@@ -408,6 +422,16 @@ agent_observe(struct agent *a, struct loop *loop)
 	read_observers(a, 0, &now);
 }
 
+void
+agent_trace(struct agent *a, struct loop *loop)
+{
+	struct hv_physinfo info = {.cpu_khz = 0};
+
+	trace_buffers_xen_settle(TRACE_MASK);
+	if (config_bool(a->config, OPTION_trace) && a->hv->ops->physinfo(a->hv, &info) == 0)
+		a->trace = trace_new(a->config, loop, trace_buffers_xen_open, info.cpu_khz, on_window, a);
+}
+
 int
 agent_changes(struct agent *a)
 {
@@ -435,6 +459,10 @@ self(const struct agent *a, struct sample *s)
 	value[METRIC_AT(M_AGENT_LOST, HOST)] = (double) lost;
 	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
 	add_note(s->host.notes, sizeof(s->host.notes), a->observer_notes);
+	if (a->trace) {
+		trace_sample(a->trace, s);
+		add_note(s->host.notes, sizeof(s->host.notes), trace_trouble(a->trace));
+	}
 }
 
 static void
@@ -482,6 +510,8 @@ agent_tick(struct agent *a, const struct tick *now)
 	collectors_run(a->collectors, a->hv, now, s);
 	if (!a->hv->replay)
 		look_after_helpers(a, now);
+	if (a->trace)
+		trace_tick(a->trace, now);
 	migrations_tick(a->migrations, s);
 	mark_tracked(a, s);
 	self(a, s);

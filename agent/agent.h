@@ -27,6 +27,10 @@ void agent_set_hv(struct agent *a, struct hv *hv, const char *note);
  * them. Then reads what an earlier agent's probes still hold. */
 void agent_observe(struct agent *a, struct loop *loop);
 
+/* From now on traces what is tracked, if the configuration allows it. Before agent_observe, which reads what is under
+ * way. */
+void agent_trace(struct agent *a, struct loop *loop);
+
 /* Starts the serve half and restarts it when it ends, later each time. -errno, said in the log. */
 int agent_serve(struct agent *a, struct loop *loop);
 

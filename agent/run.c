@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 
 #include "agent.h"
 #include "base/log.h"
@@ -116,13 +117,15 @@ end(struct run *run)
 
 /* From here on the agent asks run->hv and listens to all that can be overheard. */
 static int
-observe(struct run *run, const char *note)
+observe(struct run *run, const char *note, bool traces)
 {
 	int fd;
 
 	if (note)
 		log_warn("hv", "%s", note);
 	agent_set_hv(run->agent, run->hv, note);
+	if (traces)
+		agent_trace(run->agent, run->loop);
 	agent_observe(run->agent, run->loop);
 	fd = run->hv->ops->change_fd(run->hv);
 	return fd < 0 ? 0 : loop_add(run->loop, fd, EPOLLIN, on_change, run);
@@ -154,7 +157,7 @@ start_live(struct run *run)
 	if (r == 0)
 		r = open_xen(&run->hv, &note);
 	if (r == 0)
-		r = observe(run, note);
+		r = observe(run, note, true);
 	return r < 0 ? r : loop_every(run->loop, 0.001, run->step, on_tick, run);
 }
 
@@ -350,6 +353,20 @@ record_end(void *arg, uint32_t events, const struct tick *now)
 	loop_stop(run->loop, 0);
 }
 
+/* Xen's trace has one reader. Where an agent runs here it is that one; the directory that it has locked tells. */
+static bool
+is_alone(const struct config *config)
+{
+	_cleanup_(freep) char *dir = xasprintf("%s/public", config_text(config, OPTION_state_dir));
+	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool alone = fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0;
+
+	if (!alone)
+		log_info("record", "an agent runs on this host: it traces what tracking costs, this capture "
+				   "goes without");
+	return alone;
+}
+
 static int
 start_record(struct run *run, int fd, double seconds)
 {
@@ -367,7 +384,7 @@ start_record(struct run *run, int fd, double seconds)
 	}
 	run->agent = agent_new(run->config);
 	agent_tap(run->agent, record_event, run);
-	r = observe(run, note);
+	r = observe(run, note, is_alone(run->config));
 	if (r >= 0)
 		r = loop_every(run->loop, 0.001, run->step, record_tick, run);
 	if (r >= 0 && seconds > 0)

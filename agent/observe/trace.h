@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "hv/trace_buffers.h"
 #include "metrics/event.h"
+#include "metrics/sample.h"
 
 /* Windows of Xen's trace while a domain is tracked: opens the buffers when an observer's event says that tracking
  * begins (or is about to: a live migration's helper was found), cuts windows at each harvest and at OFF, and hands
@@ -43,5 +44,7 @@ uint64_t trace_lost_of(const struct trace *t, unsigned cpu);
 unsigned trace_cpus(const struct trace *t);
 /* Seconds of windows so far. */
 double trace_seconds(const struct trace *t);
+/* The metrics of all this. */
+void trace_sample(const struct trace *t, struct sample *s);
 
 #endif
