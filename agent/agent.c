@@ -33,6 +33,7 @@
 #define MAX_RESTART_DELAY 60.0 /* seconds */
 #define RECALL_SECONDS 3600.0  /* migrations that ended so long ago are of no interest to the state machine */
 #define TAKE_OVER_SECONDS 3.0  /* until the serve half of an agent that was killed has made room */
+#define HEAP_SECONDS 0.2
 #define HEALTHY_SECONDS 60.0   /* a serve half that lasted this long is restarted at once */
 
 struct agent {
@@ -368,6 +369,19 @@ read_observers(void *arg, uint32_t events, const struct tick *now)
 		read_observer(a, a->observer[i], now);
 }
 
+/* Where eBPF tells the operations, the uprobes' news are not urgent: a thousand steps of libxc in round 0, each of
+ * which would wake the agent. */
+static void
+read_in_heaps(void *arg, uint32_t events, const struct tick *now)
+{
+	struct agent *a = arg;
+
+	read_observers(a, events, now);
+	for (size_t i = 0; i < a->n_observers; i++)
+		if (a->observer[i]->ops->source == SOURCE_UPROBE)
+			loop_rest(a->loop, a->observer[i]->ops->fd(a->observer[i]), HEAP_SECONDS);
+}
+
 /* notes holds one sentence a line. */
 static void
 add_note(char *notes, size_t size, const char *text)
@@ -395,7 +409,8 @@ add_observer(struct agent *a, struct loop *loop, int result, struct observer *o,
 	a->observer[a->n_observers++] = o;
 	fd = o->ops->fd(o);
 	if (fd >= 0)
-		(void) loop_add(loop, fd, EPOLLIN, read_observers, a);
+		(void) loop_add(loop, fd, EPOLLIN,
+		    o->ops->source == SOURCE_UPROBE && a->n_observers > 1 ? read_in_heaps : read_observers, a);
 }
 
 void
@@ -406,6 +421,7 @@ agent_observe(struct agent *a, struct loop *loop)
 	const char *why = "";
 	int r;
 
+	a->loop = loop;
 	if (config_bool(a->config, OPTION_rounds_bpf)) {
 		r = rounds_bpf_open(&o, &why);
 		add_observer(a, loop, r, o, why);

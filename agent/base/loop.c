@@ -22,6 +22,9 @@ struct watch {
 	enum watch_kind kind;
 	loop_fn *fn;
 	void *arg;
+	struct loop *loop;
+	uint32_t events;
+	int rest; /* the timer that ends its rest; 0: it has none */
 };
 
 struct loop {
@@ -83,7 +86,7 @@ add(struct loop *l, int fd, enum watch_kind kind, uint32_t events, loop_fn *fn, 
 		return -EMFILE;
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
 		return -errno;
-	l->watch[fd] = (struct watch){.kind = kind, .fn = fn, .arg = arg};
+	l->watch[fd] = (struct watch){.kind = kind, .fn = fn, .arg = arg, .loop = l, .events = events};
 	return 0;
 }
 
@@ -108,6 +111,8 @@ loop_remove(struct loop *l, int fd)
 		return;
 	(void) epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
 	l->watch[fd].kind = WATCH_FREE;
+	if (l->watch[fd].rest > 0)
+		loop_cancel(l, l->watch[fd].rest);
 }
 
 /* 0 would disarm the timer, so that it is a nanosecond. */
@@ -146,6 +151,30 @@ loop_cancel(struct loop *l, int id)
 		return;
 	loop_remove(l, id);
 	(void) close(id);
+}
+
+static void
+end_rest(void *arg, uint32_t events, const struct tick *now)
+{
+	struct watch *w = arg;
+
+	(void) events, (void) now;
+	loop_cancel(w->loop, w->rest);
+	w->rest = 0;
+	(void) loop_modify(w->loop, (int) (w - w->loop->watch), w->events);
+}
+
+void
+loop_rest(struct loop *l, int fd, double seconds)
+{
+	struct watch *w;
+
+	if (fd < 0 || fd >= MAX_WATCHES || l->watch[fd].kind != WATCH_FD || l->watch[fd].rest > 0)
+		return;
+	w = &l->watch[fd];
+	w->rest = loop_every(l, seconds, seconds, end_rest, w);
+	if (w->rest > 0)
+		(void) loop_modify(l, fd, 0);
 }
 
 void

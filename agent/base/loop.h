@@ -22,6 +22,8 @@ void loop_free(struct loop *l);
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn *fn, void *arg);
 int loop_modify(struct loop *l, int fd, uint32_t events);
 void loop_remove(struct loop *l, int fd);
+/* Does not wait for fd for so many seconds, then again as it was added. For a callback whose news may come in heaps. */
+void loop_rest(struct loop *l, int fd, double seconds);
 
 /* Calls fn every period seconds (CLOCK_MONOTONIC), first after `first` seconds. A late wake-up is not
  * made up for. Returns an id for loop_cancel, or -errno. */

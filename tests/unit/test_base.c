@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
+#include "base/loop.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
@@ -80,11 +83,53 @@ test_config(void)
 	config_done(&c);
 }
 
+static struct loop *loop;
+static int fd, calls;
+
+static void
+take_a_rest(void *arg, uint32_t events, const struct tick *now)
+{
+	(void) arg, (void) events, (void) now;
+	calls++;
+	loop_rest(loop, fd, 0.05);
+	loop_rest(loop, fd, 0.001); /* it rests already */
+}
+
+static void
+stop(void *arg, uint32_t events, const struct tick *now)
+{
+	(void) arg, (void) events, (void) now;
+	loop_stop(loop, 7);
+}
+
+static void
+test_rest(void)
+{
+	int timer;
+
+	ok(loop_new(&loop) == 0, "there is a loop");
+	fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC); /* readable for good */
+	ok(loop_add(loop, fd, EPOLLIN, take_a_rest, NULL) == 0, "a descriptor is watched");
+	timer = loop_every(loop, 0.13, 1, stop, NULL);
+	ok(loop_run(loop) == 7 && calls >= 2 && calls <= 3, "one that rests is not called all the time: %d", calls);
+	loop_remove(loop, fd);
+	calls = 0;
+	loop_cancel(loop, timer);
+	timer = loop_every(loop, 0.08, 1, stop, NULL);
+	ok(loop_run(loop) == 7 && calls == 0, "removed while it rests it is not called again");
+	loop_rest(loop, fd, 1);
+	loop_rest(loop, -1, 1);
+	loop_cancel(loop, timer);
+	loop_free(loop);
+	closep(&fd);
+}
+
 int
 main(void)
 {
 	test_parse();
 	test_text();
 	test_config();
+	test_rest();
 	return done_testing();
 }
