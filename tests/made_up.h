@@ -79,7 +79,7 @@ made_up_record(struct migration_record *r, unsigned number, unsigned rounds)
 	r->tracking_mode = TRACKING_PML;
 	r->mode_source = MODE_SOURCE_INFERRED;
 	r->rounds_source = SOURCE_BPF;
-	r->replay = true;
+	r->origin = ORIGIN_REPLAY;
 	r->started = 1700000000.25;
 	for (unsigned i = 0; i < rounds; i++) {
 		struct round *round = record_add_round(r);

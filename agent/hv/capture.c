@@ -47,12 +47,14 @@ static const char *const event_names[] = {
     [EVENT_PROCESS_BEGIN] = "process_begin",
     [EVENT_PROCESS_END] = "process_end",
     [EVENT_TRACE_WINDOW] = "trace_window",
+    [EVENT_LOGGED] = "logged",
 };
 
 static const char *const source_names[SOURCE_COUNT] = {
     [SOURCE_NONE] = "none",
     [SOURCE_BPF] = "bpf",
     [SOURCE_UPROBE] = "uprobe",
+    [SOURCE_LOG] = "log",
     [SOURCE_PROCESS] = "process",
     [SOURCE_TRACE] = "trace",
     [SOURCE_PROBE] = "probe",
@@ -64,6 +66,23 @@ static const char *const stage_names[] = {
     [STAGE_SUSPENDED] = "suspended",
     [STAGE_END_OF_STREAM] = "end_of_stream",
     [STAGE_COMPLETE] = "complete",
+};
+
+static const char *const logged_names[] = {
+    [LOGGED_NAMED] = "named",
+    [LOGGED_BEGUN] = "begun",
+    [LOGGED_ROUND] = "round",
+    [LOGGED_PROGRESS] = "progress",
+    [LOGGED_STEP] = "step",
+    [LOGGED_STOPPING] = "stopping",
+    [LOGGED_SUSPENDED] = "suspended",
+    [LOGGED_SENT] = "sent",
+    [LOGGED_SENDER] = "sender",
+    [LOGGED_DONE] = "done",
+    [LOGGED_FAILURE] = "failure",
+    [LOGGED_FAILED] = "failed",
+    [LOGGED_ABORTED] = "aborted",
+    [LOGGED_EXITED] = "exited",
 };
 
 static const char *const role_names[] = {
@@ -122,6 +141,8 @@ static const struct capture_field event_fields[] = {
     FIELD("started", UINT, true, event, started),
     FIELD("comm", TEXT, true, event, comm),
     FIELD("uuid", TEXT, true, event, uuid),
+    NAMED("logged", logged_names, true, event, logged),
+    FIELD("text", TEXT, true, event, text),
     FIELD("from", SECONDS, true, event, window.from),
     FIELD("violations", UINT, true, event, window.count[TRACE_VIOLATION]),
     FIELD("violation_cycles", UINT, true, event, window.cycles[TRACE_VIOLATION]),

@@ -14,6 +14,7 @@ enum event_source {
 	SOURCE_NONE,
 	SOURCE_BPF,
 	SOURCE_UPROBE,
+	SOURCE_LOG, /* what the toolstack's own programs wrote into their logs */
 	SOURCE_PROCESS,
 	SOURCE_TRACE, /* Xen's trace buffers: exits, no operations */
 	SOURCE_PROBE, /* the agent's own operations, which a person asked for */
@@ -28,7 +29,30 @@ enum event_kind {
 	EVENT_PROCESS_BEGIN, /* a migration helper was found: pid, domid, role */
 	EVENT_PROCESS_END,   /* it is gone: pid */
 	EVENT_TRACE_WINDOW,  /* what a domain's exits were in a window of the trace: domid, window */
+	EVENT_LOGGED,	     /* a program wrote of a migration in its log: logged, pid or 0, domid or NO_DOMID,
+			      * toolstack, and what that word brings */
 };
+
+/* What a line of a log says. */
+enum logged {
+	LOGGED_NAMED,	  /* whose the domain is: uuid */
+	LOGGED_BEGUN,	  /* a save or restore begins: role */
+	LOGGED_ROUND,	  /* a round is about to be sent: number, total (its pages), done (pages written before it) */
+	LOGGED_PROGRESS,  /* in the middle of a round: number, done (pages written, this round's among them) */
+	LOGGED_STEP,	  /* the same within the round: number, done, total */
+	LOGGED_STOPPING,  /* pre-copy is over, the guest is to be suspended */
+	LOGGED_SUSPENDED, /* the guest is suspended */
+	LOGGED_SENT,	  /* the last page was sent */
+	LOGGED_SENDER,	  /* xl: the receiver answered, so that it is a migration and no save */
+	LOGGED_DONE,	  /* the toolstack is through and content */
+	LOGGED_FAILURE,	  /* something went wrong: text */
+	LOGGED_FAILED,	  /* it came to nothing, and is over: text */
+	LOGGED_ABORTED,	  /* the toolstack called it off */
+	LOGGED_EXITED,	  /* the helper ended: result, its status */
+};
+
+#define NO_DOMID UINT32_MAX /* the line names no domain */
+#define LOG_TEXT_SIZE 160
 
 /* The exits that dirty tracking causes, whatever the processor calls them. */
 enum trace_class {
@@ -91,6 +115,8 @@ struct event {
 	char comm[16];	  /* the process's name as the kernel cuts it */
 	struct trace_window window; /* EVENT_TRACE_WINDOW */
 	char uuid[37];	  /* EVENT_PROCESS_BEGIN: of its domain at that moment; "": unknown */
+	enum logged logged;	  /* EVENT_LOGGED */
+	char text[LOG_TEXT_SIZE]; /* EVENT_LOGGED: UTF-8, cleaned */
 };
 
 /* Takes the events of an observer. */

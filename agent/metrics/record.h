@@ -28,6 +28,7 @@ enum direction { DIRECTION_OUT, DIRECTION_IN, DIRECTION_LOCAL, DIRECTION_SAVE, D
 enum tracking_mode { TRACKING_UNKNOWN, TRACKING_OFF, TRACKING_PML, TRACKING_EPT_WP, TRACKING_NPT_WP, TRACKING_SHADOW };
 enum mode_source { MODE_SOURCE_NONE, MODE_SOURCE_INFERRED, MODE_SOURCE_TRACE };
 enum record_result { RESULT_RUNNING, RESULT_COMPLETED, RESULT_FAILED, RESULT_ABORTED, RESULT_LOST };
+enum record_origin { ORIGIN_LIVE, ORIGIN_REPLAY, ORIGIN_LOG }; /* here, from a capture, from another host's logs */
 enum stop_reason { STOP_UNKNOWN, STOP_FEW_DIRTY, STOP_ROUND_LIMIT, STOP_NOT_LIVE };
 enum downtime_source { DOWNTIME_NONE, DOWNTIME_SUSPEND_TO_OFF, DOWNTIME_FINAL_CLEAN_TO_OFF, DOWNTIME_BOTH_ENDS };
 
@@ -105,7 +106,7 @@ struct migration_record {
 	enum stop_reason stop_reason;
 	enum event_source rounds_source;
 	bool tracking_left_on; /* it ended and no OFF was seen */
-	bool replay;	       /* played from a capture */
+	enum record_origin origin;
 	char cpu_model[VERSION_SIZE], boot_id[UUID_SIZE];
 	char xen_version[VERSION_SIZE], xen_extra[VERSION_SIZE]; /* "4.17.7", ".7" */
 	struct overhead overhead; /* of all windows, also of those in passes that nobody saw */

@@ -45,10 +45,12 @@ static const char *const downtime_sources[] = {[DOWNTIME_NONE] = NULL,
 static const char *const event_sources[] = {[SOURCE_NONE] = "none",
     [SOURCE_BPF] = "bpf",
     [SOURCE_UPROBE] = "uprobe",
+    [SOURCE_LOG] = "log",
     [SOURCE_PROCESS] = "process",
     [SOURCE_TRACE] = "trace",
     [SOURCE_PROBE] = "probe"};
-static const char *const record_sources[] = {"live", "replay"};
+static const char *const origins[] = {
+    [ORIGIN_LIVE] = "live", [ORIGIN_REPLAY] = "replay", [ORIGIN_LOG] = "log"};
 
 const char *
 direction_name(enum direction d)
@@ -143,7 +145,7 @@ static const struct member tail_members[] = {
     RECORD_WORD(stop_reasons, stop_reason),
     RECORD_WORD(event_sources, rounds_source),
     RECORD(FLAG, tracking_left_on),
-    CHOICE(struct migration_record, record_sources, "source", replay),
+    CHOICE(struct migration_record, origins, "source", origin),
     RECORD(TEXT, cpu_model),
     RECORD(TEXT, xen_version),
     RECORD(TEXT, xen_extra),

@@ -403,6 +403,8 @@ migrations_event(struct migrations *m, const struct event *e, const struct tick 
 	case EVENT_PROCESS_END:
 		process_end(m, e);
 		break;
+	case EVENT_LOGGED: /* nobody reads them yet */
+		break;
 	case EVENT_TRACE_WINDOW:
 		migration_window(m, e);
 		break;

@@ -63,7 +63,7 @@ migration_learn(const struct migrations *m, struct open *o, const struct known_d
 		str_copy(r->cpu_model, sizeof(r->cpu_model), m->cpu_model);
 		str_copy(r->xen_version, sizeof(r->xen_version), m->xen_version);
 		str_copy(r->xen_extra, sizeof(r->xen_extra), m->xen_extra);
-		r->replay = m->replay;
+		r->origin = m->replay ? ORIGIN_REPLAY : ORIGIN_LIVE;
 	}
 	if (mode == TRACKING_UNKNOWN && (r->n_rounds || r->final.pages != UNSEEN)) {
 		r->tracking_mode = migration_infer_mode(m, o->kind);

@@ -511,6 +511,7 @@ trace_event(struct trace *t, const struct event *e, const struct tick *now)
 	case EVENT_ROUND_NAMED:
 	case EVENT_STEP:
 	case EVENT_STAGE:
+	case EVENT_LOGGED: /* too late for a window */
 	case EVENT_TRACE_WINDOW: /* our own */
 		return;
 	}

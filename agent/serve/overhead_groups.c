@@ -112,7 +112,7 @@ same_host(const struct boot *b, const struct boot *other)
 static struct boot *
 find_boot(struct overhead_groups *g, const struct migration_record *r)
 {
-	struct boot key = {.replay = r->replay};
+	struct boot key = {.replay = r->origin == ORIGIN_REPLAY};
 	struct boot *b;
 
 	str_copy(key.cpu_model, sizeof(key.cpu_model), r->cpu_model);

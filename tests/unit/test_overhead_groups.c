@@ -218,7 +218,7 @@ test_never_mixed(void)
 	}
 	begin();
 	make(&r, TRACKING_PML, BOOT);
-	r.replay = true;
+	r.origin = ORIGIN_REPLAY;
 	put(&r);
 	make(&r, TRACKING_PML, BOOT);
 	put(&r);

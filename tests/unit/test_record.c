@@ -64,7 +64,8 @@ sample_record(struct migration_record *r)
 	r->stop_reason = STOP_ROUND_LIMIT;
 	r->rounds_source = SOURCE_UPROBE;
 	r->rounds_unseen = 1;
-	r->tracking_left_on = r->replay = true;
+	r->tracking_left_on = true;
+	r->origin = ORIGIN_REPLAY;
 	str_copy(r->cpu_model, sizeof(r->cpu_model), "A CPU");
 	r->pid = 4242;
 	r->process_started = 123456789012ULL;

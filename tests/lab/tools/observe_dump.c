@@ -47,6 +47,10 @@ print(void *arg, const struct event *e)
 		    e->kind == EVENT_PROCESS_BEGIN ? "begin" : "end", e->domid, e->role,
 		    e->toolstack, e->started);
 		break;
+	case EVENT_LOGGED:
+		printf(" dom=%u logged=%d number=%u total=%" PRIu64 " text=%s", e->domid, e->logged, e->number,
+		    e->total, e->text);
+		break;
 	case EVENT_TRACE_WINDOW: /* no observer's */
 		break;
 	}
