@@ -99,7 +99,8 @@ struct event {
 	enum event_kind kind;
 	enum event_source source;
 	double at;	/* CLOCK_MONOTONIC, seconds: when the operation returned or the text was given */
-	double seconds; /* EVENT_SHADOW_OP: how long the hypercall took; NAN if unknown */
+	double seconds; /* EVENT_SHADOW_OP: how long the hypercall took; NAN if unknown. EVENT_LOGGED: how fine its
+			 * stamp is; NAN: it had none, and at is later */
 	pid_t pid;	/* the helper's process */
 	uint32_t domid;
 	uint32_t op, mode; /* EVENT_SHADOW_OP: enum shadow_op, SHADOW_MODE_FINAL */

@@ -30,7 +30,13 @@ enum mode_source { MODE_SOURCE_NONE, MODE_SOURCE_INFERRED, MODE_SOURCE_TRACE };
 enum record_result { RESULT_RUNNING, RESULT_COMPLETED, RESULT_FAILED, RESULT_ABORTED, RESULT_LOST };
 enum record_origin { ORIGIN_LIVE, ORIGIN_REPLAY, ORIGIN_LOG }; /* here, from a capture, from another host's logs */
 enum stop_reason { STOP_UNKNOWN, STOP_FEW_DIRTY, STOP_ROUND_LIMIT, STOP_NOT_LIVE };
-enum downtime_source { DOWNTIME_NONE, DOWNTIME_SUSPEND_TO_OFF, DOWNTIME_FINAL_CLEAN_TO_OFF, DOWNTIME_BOTH_ENDS };
+enum downtime_source {
+	DOWNTIME_NONE,
+	DOWNTIME_SUSPEND_TO_OFF,
+	DOWNTIME_FINAL_CLEAN_TO_OFF,
+	DOWNTIME_BOTH_ENDS,
+	DOWNTIME_SUSPEND_TO_SENT
+};
 
 struct exits {
 	uint64_t count, cycles;
@@ -80,6 +86,7 @@ struct evidence {
 	double gone;  /* the helper was found gone */
 	bool suspended, complete; /* libxc said that the guest is suspended, that its stream is whole */
 	bool told; /* libxc's words reach us: what it did not say has not been */
+	bool aborted; /* the toolstack called it off, before anything failed */
 	bool away; /* the agent was away for a time: what it did not see may have been */
 };
 

@@ -41,7 +41,8 @@ static const char *const stop_reasons[] = {[STOP_UNKNOWN] = "unknown",
 static const char *const downtime_sources[] = {[DOWNTIME_NONE] = NULL,
     [DOWNTIME_SUSPEND_TO_OFF] = "suspend_to_off",
     [DOWNTIME_FINAL_CLEAN_TO_OFF] = "final_clean_to_off",
-    [DOWNTIME_BOTH_ENDS] = "both_ends"};
+    [DOWNTIME_BOTH_ENDS] = "both_ends",
+    [DOWNTIME_SUSPEND_TO_SENT] = "suspend_to_sent"};
 static const char *const event_sources[] = {[SOURCE_NONE] = "none",
     [SOURCE_BPF] = "bpf",
     [SOURCE_UPROBE] = "uprobe",
@@ -213,6 +214,7 @@ static const struct member evidence_members[] = {
     EVIDENCE(FLAG, suspended),
     EVIDENCE(FLAG, complete),
     EVIDENCE(FLAG, told),
+    EVIDENCE(FLAG, aborted),
     EVIDENCE(FLAG, away),
 };
 

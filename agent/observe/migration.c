@@ -74,6 +74,9 @@ migration_find_known(const struct migrations *m, uint32_t domid)
 	for (size_t i = 0; i < m->n_known; i++)
 		if (m->known[i].domid == domid)
 			return &m->known[i];
+	for (size_t i = 0; i < m->n_named; i++)
+		if (m->named[i].domid == domid)
+			return &m->named[i];
 	return NULL;
 }
 
@@ -171,8 +174,12 @@ migration_begin(struct migrations *m, const struct tick *now, uint32_t domid, pi
 	o->r.started = migration_stamp(o, at);
 	make_id(m, &o->r, o->r.started);
 	o->begun = at;
-	o->helper_gone = o->missing = o->traced = NAN;
+	o->helper_gone = o->missing = o->traced = o->logged.over = NAN;
+	o->logged.round = -1;
+	o->logged.last = at;
 	o->kind = -1;
+	if (m->by_log)
+		o->r.origin = ORIGIN_LOG;
 	(void) migration_learn(m, o, migration_find_known(m, domid));
 	migration_set_helper(o, migration_find_helper(m, pid));
 	m->open[m->n_open++] = o;
@@ -313,20 +320,21 @@ process_end(struct migrations *m, const struct event *e)
 	}
 }
 
-/* A record by what its helper is there for. Until operations are seen, nobody tells its rounds. */
-static void
-begin_by_process(struct migrations *m, const struct event *e, const struct tick *now)
+struct open *
+migration_begin_by_helper(struct migrations *m, const struct event *e, const struct tick *now)
 {
 	struct open *o = migration_begin(m, now, e->domid, e->pid, e->at);
 
 	if (!o)
-		return;
+		return NULL;
 	if (*e->uuid && strcmp(e->uuid, o->r.uuid) != 0) { /* the last tick knew another by this number */
 		str_copy(o->r.uuid, sizeof(o->r.uuid), e->uuid);
 		*o->r.name = '\0';
 		o->r.memory_pages = UNSEEN;
 	}
-	o->r.rounds_source = SOURCE_PROCESS;
+	o->r.rounds_source = e->source;
+	if (e->toolstack != TOOLSTACK_UNKNOWN)
+		o->r.toolstack = e->toolstack;
 	switch (e->role) {
 	case ROLE_SAVE:
 		o->r.direction = DIRECTION_SAVE;
@@ -336,7 +344,7 @@ begin_by_process(struct migrations *m, const struct event *e, const struct tick 
 	case ROLE_RESTORE:
 		o->r.direction = DIRECTION_IN;
 		o->r.rounds_unseen = UNSEEN;
-		return; /* shown when it is clear that its other half is not here */
+		return o; /* shown when it is clear that its other half is not here */
 	case ROLE_LIVE_SAVE:
 	case ROLE_UNKNOWN:
 		if (m->since[SOURCE_BPF] > e->at && m->since[SOURCE_UPROBE] > e->at)
@@ -344,6 +352,7 @@ begin_by_process(struct migrations *m, const struct event *e, const struct tick 
 		break;
 	}
 	migration_show(m, o);
+	return o;
 }
 
 static void
@@ -369,7 +378,7 @@ process_begin(struct migrations *m, const struct event *e, const struct tick *no
 		migration_set_helper(o, h);
 		migration_say(m, o, RECORD_CHANGED, NULL);
 	} else if (e->role != ROLE_UNKNOWN && !recents_carried_since(&m->recents, e->pid, e->at))
-		begin_by_process(m, e, now);
+		(void) migration_begin_by_helper(m, e, now);
 }
 
 /* Captures come from elsewhere: what no observer can have seen is not taken from them either. */
@@ -403,7 +412,8 @@ migrations_event(struct migrations *m, const struct event *e, const struct tick 
 	case EVENT_PROCESS_END:
 		process_end(m, e);
 		break;
-	case EVENT_LOGGED: /* nobody reads them yet */
+	case EVENT_LOGGED:
+		migration_logged(m, e, now);
 		break;
 	case EVENT_TRACE_WINDOW:
 		migration_window(m, e);

@@ -52,6 +52,14 @@ void migrations_covered(struct migrations *m, enum event_source source, double s
 /* Restores the counters of all records that ever ended (from the journal). */
 void migrations_set_counts(struct migrations *m, uint64_t ended, uint64_t failed);
 
+/* From now on all that is known comes from logs (events of the kind logged), maybe of another host, and no
+ * ticks: the logs tell how a migration ended. */
+void migrations_by_log(struct migrations *m);
+
+/* The logs are read up to this time: ends what they say was over some seconds before, and what they are silent
+ * about for an hour. INFINITY: they are at their end; what is not over is said to be running. */
+void migrations_log_time(struct migrations *m, double at);
+
 /* True while log-dirty was seen on for the domain. */
 bool migrations_tracked(const struct migrations *m, uint32_t domid);
 

@@ -13,6 +13,7 @@
 
 #define MAX_OPEN 64	/* records under way at once; what begins beyond is not recorded */
 #define MAX_HELPERS 256 /* migration processes */
+#define MAX_NAMED 128	/* domains whose uuid is known from logs only */
 
 struct known_domain {
 	uint32_t domid;
@@ -28,6 +29,14 @@ struct helper {
 	enum helper_role role;
 	enum toolstack toolstack;
 	uint64_t started;
+};
+
+/* How far the logs have come with a record. Times are CLOCK_MONOTONIC. */
+struct log_state {
+	int64_t round; /* the newest that they named, -1 none */
+	pid_t manager; /* a second process that writes of it */
+	double last;   /* when they last spoke of it */
+	double over;   /* when they said that it is over; NAN */
 };
 
 /* A record that has not ended, and what needs no journal. */
@@ -47,6 +56,7 @@ struct open {
 	bool fell_back;	    /* to write protection, and was said */
 	int kind;	    /* enum domain_kind, -1 unknown */
 	unsigned ticks;	    /* since it began, while it is not shown */
+	struct log_state logged;
 };
 
 struct migrations {
@@ -68,6 +78,11 @@ struct migrations {
 	enum pml_state pml;
 	enum tristate hap;
 	bool replay;
+
+	/* from logs */
+	bool by_log; /* and from nothing else */
+	struct known_domain named[MAX_NAMED];
+	size_t n_named, next_named;
 };
 
 /* A record that begins at the monotonic time at, not shown yet. NULL: too many. */
@@ -117,6 +132,19 @@ void migration_judge_mode(struct migrations *m, struct open *o);
 
 /* Applies an EVENT_TRACE_WINDOW. */
 void migration_window(struct migrations *m, const struct event *e);
+
+/* A record by what its helper is there for (EVENT_PROCESS_BEGIN, or a line of a log that says the same). Until
+ * operations are seen, nobody tells its rounds. NULL: too many. */
+struct open *migration_begin_by_helper(struct migrations *m, const struct event *e, const struct tick *now);
+
+/* A better source than this one has seen or will see what began at that time. */
+bool migration_is_covered(const struct migrations *m, enum event_source source, double began);
+
+/* A restore whose other half is a migration of this host is no record of its own. */
+bool migration_is_other_half(struct migrations *m, struct open *o);
+
+/* Applies an EVENT_LOGGED. */
+void migration_logged(struct migrations *m, const struct event *e, const struct tick *now);
 
 /* Applies an EVENT_SHADOW_OP. */
 void migration_operation(struct migrations *m, const struct event *e, const struct tick *now);

@@ -164,14 +164,12 @@ look(const struct migrations *m, struct open *o, const struct sample *s)
 	return x;
 }
 
-/* A restore whose other half is a migration of this host is no record of its own. True: it was
- * dropped. */
-static bool
-is_other_half(struct migrations *m, struct open *o)
+bool
+migration_is_other_half(struct migrations *m, struct open *o)
 {
 	bool found = recents_ended_since(&m->recents, o->r.uuid, o->begun);
 
-	for (size_t i = 0; i < m->n_open && !found; i++) {
+	for (size_t i = 0; i < m->n_open && !found && *o->r.uuid; i++) {
 		struct open *out = m->open[i];
 
 		if (out->r.direction == DIRECTION_IN || strcmp(out->r.uuid, o->r.uuid) != 0)
@@ -258,7 +256,7 @@ migrations_tick(struct migrations *m, struct sample *s)
 		if (m->open[i]->begun <= s->at.mono)
 			identify(m, m->open[i]);
 	for (size_t i = m->n_open; i-- > 0;) /* from the end, as some leave */
-		if (!m->open[i]->shown && m->open[i]->begun <= s->at.mono && is_other_half(m, m->open[i]))
+		if (!m->open[i]->shown && m->open[i]->begun <= s->at.mono && migration_is_other_half(m, m->open[i]))
 			migration_drop(m, m->open[i]);
 	for (size_t i = m->n_open; i-- > 0;)
 		if (m->open[i]->begun <= s->at.mono)
@@ -283,7 +281,9 @@ migrations_resume(
 		o->r.evidence.epoch = now->real - now->mono;
 	o->begun = now->mono;
 	o->helper_gone = alive ? NAN : now->mono;
-	o->missing = o->traced = NAN;
+	o->missing = o->traced = o->logged.over = NAN;
+	o->logged.round = -1;
+	o->logged.last = now->mono;
 	o->shown = o->resumed = true;
 	o->identified = *o->r.uuid != '\0';
 	o->fell_back = o->r.mode_source == MODE_SOURCE_TRACE && *o->r.mode_note;

@@ -204,11 +204,10 @@ uuid_of(const struct migrations *m, uint32_t domid)
 	return d ? d->uuid : "";
 }
 
-/* A better source has seen or will see this operation. */
-static bool
-is_covered(const struct migrations *m, const struct event *e, double began)
+bool
+migration_is_covered(const struct migrations *m, enum event_source source, double began)
 {
-	for (int s = SOURCE_NONE + 1; s < (int) e->source && s < SOURCE_COUNT; s++)
+	for (int s = SOURCE_NONE + 1; s < (int) source && s < SOURCE_COUNT; s++)
 		if (began >= m->since[s])
 			return true;
 	return false;
@@ -219,7 +218,7 @@ migration_operation(struct migrations *m, const struct event *e, const struct ti
 {
 	double began = isnan(e->seconds) ? e->at : e->at - e->seconds;
 
-	if (is_covered(m, e, began) ||
+	if (migration_is_covered(m, e->source, began) ||
 	    !tracking_operation(m->tracking, e->domid, uuid_of(m, e->domid), e->pid, began, e->at))
 		return;
 	if (e->op == SHADOW_OP_ENABLE_LOGDIRTY)

@@ -10,8 +10,9 @@
 static bool
 say(struct migration_record *r, enum record_result result, const char *reason)
 {
-	r->result = result;
-	str_copy(r->reason, sizeof(r->reason), reason);
+	r->result = result == RESULT_FAILED && r->evidence.aborted ? RESULT_ABORTED : result;
+	if (result == RESULT_COMPLETED || !*r->reason) /* what a log gave as the reason tells more */
+		str_copy(r->reason, sizeof(r->reason), reason);
 	return true;
 }
 
@@ -26,7 +27,7 @@ static bool
 is_unwatched(const struct migration_record *r)
 {
 	return r->evidence.away ||
-	       (r->rounds_source == SOURCE_PROCESS &&
+	       ((r->rounds_source == SOURCE_PROCESS || r->rounds_source == SOURCE_LOG) &&
 		   (r->rounds_unseen == UNSEEN || r->direction == DIRECTION_SAVE));
 }
 
@@ -146,18 +147,22 @@ verdict_close(struct migration_record *r, const struct sight *s, int limit)
 	r->ended = is_off(r) ? off : r->evidence.gone;
 	if (s->missed && !is_off(r))
 		r->rounds_unseen = UNSEEN;
-	r->tracking_left_on = r->n_rounds > 0 && !is_off(r) && !s->missed &&
+	/* No log tells of log-dirty being switched off when it comes to nothing. */
+	r->tracking_left_on = r->n_rounds > 0 && !is_off(r) && !s->missed && r->rounds_source != SOURCE_LOG &&
 			      s->here != DOMAIN_GONE && !s->rebooted &&
 			      r->result != RESULT_COMPLETED;
 	if (r->final.begun && r->final.started <= off)
 		r->final.seconds = off - r->final.started;
+	if (r->rounds_source == SOURCE_LOG && r->final.seconds <= 0) /* within one second of its stamps */
+		r->final.seconds = NAN;
 	/* A saved guest does not come back, and one that is resumed here was away until someone
 	 * resumed it. */
 	if (r->result == RESULT_COMPLETED && r->direction != DIRECTION_SAVE &&
 	    !isnan(r->final.seconds)) {
 		r->downtime_seconds = r->final.seconds;
 		r->downtime_source =
-		    r->evidence.suspended ? DOWNTIME_SUSPEND_TO_OFF : DOWNTIME_FINAL_CLEAN_TO_OFF;
+		    r->rounds_source == SOURCE_LOG ? DOWNTIME_SUSPEND_TO_SENT
+		    : r->evidence.suspended ? DOWNTIME_SUSPEND_TO_OFF : DOWNTIME_FINAL_CLEAN_TO_OFF;
 	}
 	rounds_stop_reason(r, limit);
 	rounds_sum(r);

@@ -7,10 +7,11 @@ const FIRST_PAST = 10;
 const DIRECTION = { out: 'to another host', in: 'from another host', local: 'within this host', save: 'saved to a file' };
 const MODE_SOURCE = { inferred: 'inferred', trace: 'seen in traced exits' };
 const ROUNDS_SOURCE = { bpf: 'eBPF on Dom0\u2019s hypercalls', uprobe: 'uprobes on libxenctrl',
-	process: 'processes only', none: 'nobody' };
+	log: 'the toolstack\u2019s logs', process: 'processes only', none: 'nobody' };
 const STOP = { few_dirty: 'few pages were left', round_limit: 'the limit of rounds', not_live: 'not live' };
 const DOWNTIME = { suspend_to_off: 'from the suspend to the end of tracking',
-	final_clean_to_off: 'from the final harvest to the end of tracking', both_ends: 'from suspend here to unpause there' };
+	final_clean_to_off: 'from the final harvest to the end of tracking', both_ends: 'from suspend here to unpause there',
+	suspend_to_sent: 'from the suspend to the last page sent' };
 
 export const MODE = { pml: 'PML', ept_wp: 'EPT write protection', npt_wp: 'NPT write protection', shadow: 'shadow paging',
 	off: 'none', unknown: 'unknown' };
