@@ -466,10 +466,21 @@ log_lines_init(struct log_lines *l, double latest)
 		l->begins[(unsigned char) *patterns[i].ident] |= (uint8_t) (1 << patterns[i].dialect);
 }
 
+double
+log_line_time(struct log_lines *l, const char *line, size_t n, double *ret_resolution)
+{
+	struct cursor c = {line, line + n};
+
+	*ret_resolution = 1;
+	if (n < 16)
+		return NAN;
+	return line[3] == ' ' ? syslog_time(l, line) : iso_time(&c, ret_resolution);
+}
+
 bool
 log_line_read(struct log_lines *l, const char *line, size_t n, struct event *ret)
 {
-	struct cursor c = {line, line + n}, stamp = c;
+	struct cursor c = {line, line + n};
 	enum log_dialect dialect = skip_head(l, &c);
 	char buf[REPEATED_ROOM];
 
@@ -482,8 +493,7 @@ log_line_read(struct log_lines *l, const char *line, size_t n, struct event *ret
 		unfold_repeated(&c, buf, sizeof(buf));
 	if (left(&c) == 0 || !read_rest(dialect, &c, ret))
 		return false;
-	ret->seconds = 1;
 	if (dialect != LOG_DIALECT_BARE)
-		ret->at = line[3] == ' ' ? syslog_time(l, line) : iso_time(&stamp, &ret->seconds);
+		ret->at = log_line_time(l, line, n, &ret->seconds);
 	return dialect == LOG_DIALECT_BARE || isfinite(ret->at);
 }

@@ -37,9 +37,12 @@ struct log_lines {
  * whole year or more is read wrongly. */
 void log_lines_init(struct log_lines *l, double latest);
 
+/* The stamp of such a line, seconds since 1970; NAN: it has none. */
+double log_line_time(struct log_lines *l, const char *line, size_t n, double *ret_resolution);
+
 /* Reads one line of n bytes without its line end; it may hold any bytes. True: it tells something of a
  * migration. Then ret is an event of the kind logged, whose at is in seconds since 1970 or NAN without a stamp,
- * and whose seconds is the stamp's resolution. */
+ * and whose seconds is the stamp's resolution, or NAN. */
 bool log_line_read(struct log_lines *l, const char *line, size_t n, struct event *ret);
 
 #endif
