@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/util.h"
 #include "base/http_get.h"
+#include "cli/logs.h"
 #include "cli/show.h"
 #include "cli/table.h"
 #include "cli/trace.h"
@@ -27,6 +28,8 @@ struct options {
 	const char *argument; /* of a command that takes one */
 	uint64_t seconds;
 	double cpu_hz; /* 0: not given */
+	char **log; /* files to read in the agent's stead, owned; the names are not */
+	size_t n_logs;
 };
 
 /* What keeps the answer from being read, said once all targets were tried. */
@@ -118,6 +121,8 @@ run_domains(const struct options *o)
 static int
 run_migrations(const struct options *o)
 {
+	if (o->n_logs)
+		return show_logs(o->log, o->n_logs, o->json);
 	return show_one(o, "/api/v1/migrations", show_migrations);
 }
 
@@ -197,7 +202,7 @@ static const struct command {
     {"features", NULL, run_features,
 	"SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
     {"domains", NULL, run_domains, "the domains of this host"},
-    {"migrations", NULL, run_migrations, "migrations and saves, those under way first"},
+    {"migrations", NULL, run_migrations, "migrations and saves, those under way first; of logs: --log FILE..."},
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
     {"record", NULL, run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
@@ -220,13 +225,21 @@ help(FILE *f)
 	    "  -o, --output FILE  the capture that record writes\n"
 	    "  --seconds N        how long it records (%d)\n"
 	    "  --cpu-hz N         the rate of a trace's stamps, like 2.6G\n"
+	    "  --log FILE...      logs of any host for migrations to read, without an agent\n"
 	    "  --help, --version\n\n"
 	    "Exit status: 0 success; 1 the agent's answer was an error, or FILE cannot be read;\n"
 	    "2 the command line is wrong; 3 no agent answers.\n",
 	    DEFAULT_SOCKET, DEFAULT_URL, DEFAULT_RECORD_SECONDS);
 }
 
-enum { OPT_JSON = 256, OPT_ALL, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_CPU_HZ, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_ALL, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_CPU_HZ, OPT_LOG, OPT_HELP, OPT_VERSION };
+
+static void
+add_log(struct options *o, char *path)
+{
+	o->log = xrealloc(o->log, (o->n_logs + 1) * sizeof(*o->log));
+	o->log[o->n_logs++] = path;
+}
 
 /* -1: go on; else the exit status. */
 static int
@@ -236,7 +249,7 @@ parse_options(int argc, char **argv, struct options *o)
 	    {"all", no_argument, NULL, OPT_ALL}, {"socket", required_argument, NULL, OPT_SOCKET},
 	    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
 	    {"seconds", required_argument, NULL, OPT_SECONDS},
-	    {"cpu-hz", required_argument, NULL, OPT_CPU_HZ},
+	    {"cpu-hz", required_argument, NULL, OPT_CPU_HZ}, {"log", required_argument, NULL, OPT_LOG},
 	    {"help", no_argument, NULL, OPT_HELP}, {"version", no_argument, NULL, OPT_VERSION},
 	    {NULL, 0, NULL, 0}};
 	int c;
@@ -275,6 +288,9 @@ parse_options(int argc, char **argv, struct options *o)
 			(void) fprintf(stderr,
 			    "xenscope: --cpu-hz takes a processor's rate, like 2.6G\n");
 			return EXIT_USAGE;
+		case OPT_LOG:
+			add_log(o, optarg);
+			break;
 		case 'h':
 		case OPT_HELP:
 			help(stdout);
@@ -306,6 +322,12 @@ run_command(int argc, char **argv, struct options *o)
 		    stderr, "xenscope: no command \"%s\"; --help lists them\n", argv[optind]);
 		return EXIT_USAGE;
 	}
+	if (o->n_logs && c->run != run_migrations) {
+		(void) fprintf(stderr, "xenscope: only migrations reads logs\n");
+		return EXIT_USAGE;
+	}
+	for (; o->n_logs && optind + 1 < argc; argc--) /* --log takes all names that follow */
+		add_log(o, argv[argc - 1]);
 	if (argc - optind - 1 != (c->argument ? 1 : 0)) {
 		(void) fprintf(stderr, "xenscope: %s takes %s\n", c->name,
 		    c->argument ? c->argument : "no argument");
@@ -325,6 +347,7 @@ xenscope_main(int argc, char **argv)
 	if (status < 0)
 		status = run_command(argc, argv, &o);
 	free(o.socket);
+	free(o.log);
 	if (fflush(stdout) != 0 && status == EXIT_OK)
 		status = EXIT_ANSWER;
 	return status;

@@ -135,9 +135,13 @@ add_migration(struct table *t, const json_t *m, double now)
 	const json_t *last = json_array_get(rounds, json_array_size(rounds) - 1);
 	double begun = number(m, "rounds_begun");
 	double end = is_running(m) ? now : number(m, "ended");
+	const char *name = text(m, "name");
 
 	table_cell(t, text(m, "result"));
-	table_cell(t, text(m, "name"));
+	if (*name || *text(m, "uuid"))
+		table_cell(t, *name ? name : text(m, "uuid"));
+	else
+		table_cellf(t, "domain %.0f", number(m, "domid"));
 	table_cell(t, text(m, "direction"));
 	table_cell(t, text(m, "tracking_mode"));
 	cell_time(t, number(m, "started"));
