@@ -28,7 +28,7 @@
 #include "store/journal.h"
 #include "store/store.h"
 
-#define MAX_OBSERVERS 3
+#define MAX_OBSERVERS 4
 #define MAX_UNSAVED 64	       /* finished records that the journal could not take yet */
 #define MAX_RESTART_DELAY 60.0 /* seconds */
 #define RECALL_SECONDS 3600.0  /* migrations that ended so long ago are of no interest to the state machine */
@@ -50,6 +50,7 @@ struct agent {
 	size_t n_observers;
 	char observer_notes[256];
 	struct trace *trace; /* NULL: not on this host, or not wanted */
+	double last_seen; /* seconds since 1970: up to when an earlier agent saw what it left open; NAN: nothing */
 	uint64_t events;
 	event_fn *tap;
 	void *tap_arg;
@@ -137,6 +138,7 @@ on_open_record(void *arg, struct migration_record *r)
 	struct agent *a = arg;
 	struct tick now = tick_now();
 
+	a->last_seen = fmin(a->last_seen, isnan(r->evidence.last) ? r->started : r->evidence.last);
 	migrations_resume(a->migrations, r, proc_watch_alive("", r->pid, r->process_started), &now);
 }
 
@@ -229,6 +231,7 @@ agent_new(const struct config *config)
 	a->config = config;
 	a->link_fd = a->restart_timer = a->lock = -1;
 	a->restart_delay = 1;
+	a->last_seen = NAN;
 	a->migrations = migrations_new(on_record, a);
 	return a;
 }
@@ -403,7 +406,7 @@ add_observer(struct agent *a, struct loop *loop, int result, struct observer *o,
 		return;
 	}
 	/* eBPF, opened before, saw what happened while the uprobes of an earlier agent were replaced */
-	if (o->ops->source != SOURCE_PROCESS)
+	if (o->ops->source == SOURCE_BPF || o->ops->source == SOURCE_UPROBE)
 		migrations_covered(a->migrations, o->ops->source,
 		    o->continues && a->n_observers ? 0 : o->since);
 	a->observer[a->n_observers++] = o;
@@ -416,6 +419,8 @@ add_observer(struct agent *a, struct loop *loop, int result, struct observer *o,
 void
 agent_observe(struct agent *a, struct loop *loop)
 {
+	const char *const logs[] = {config_text(a->config, OPTION_log_daemon),
+	    config_text(a->config, OPTION_log_xensource), config_text(a->config, OPTION_log_libvirt)};
 	struct observer *o = NULL;
 	struct tick now;
 	const char *why = "";
@@ -429,6 +434,11 @@ agent_observe(struct agent *a, struct loop *loop)
 	if (config_bool(a->config, OPTION_rounds_uprobe)) {
 		r = rounds_uprobe_open("", &o, &why);
 		add_observer(a, loop, r, o, why);
+	}
+	if (config_bool(a->config, OPTION_rounds_log)) {
+		r = rounds_log_open(logs, ARRAY_SIZE(logs), a->last_seen, &o, &why);
+		if (r != -ENOENT) /* plain Xen has none of these logs, and needs none */
+			add_observer(a, loop, r, o, why);
 	}
 	if (config_bool(a->config, OPTION_process_watch)) {
 		r = proc_watch_open("", &o, &why);

@@ -13,7 +13,7 @@
 struct observer;
 
 struct observer_ops {
-	const char *name; /* "bpf", "uprobe", "process" */
+	const char *name; /* "bpf", "uprobe", "log", "process" */
 	enum event_source source;
 	/* To wait on with EPOLLIN, or -1: call read every tick. What came before the descriptor was added
 	 * to a loop need not wake it: read once after that. Reading each tick does no harm. */
@@ -38,6 +38,10 @@ int rounds_bpf_open(struct observer **ret, const char **ret_why);
 /* uprobes on libxenctrl through tracefs; root is the file system's root ("" for "/"). Events that an
  * earlier agent's probes left in their buffer are read first. */
 int rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why);
+/* The toolstack's own logs, at most MAX_FOLLOWED (log_follow.h); left out are "" and those whose directory is not
+ * there. since: what was written since then (seconds since 1970) is read first; NAN: nothing is. -ENOENT: none is
+ * there. */
+int rounds_log_open(const char *const *path, size_t n, double since, struct observer **ret, const char **ret_why);
 /* /proc: libxl-save-helper, xenguest, emu-manager. */
 int proc_watch_open(const char *root, struct observer **ret, const char **ret_why);
 /* True if this process still runs as a migration helper and began at this starttime. */

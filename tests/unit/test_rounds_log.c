@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/util.h"
+#include "observe/observer.h"
+#include "tests/tap.h"
+
+static struct event seen[16];
+static size_t n_seen;
+
+static void
+on_event(void *arg, const struct event *e)
+{
+	(void) arg;
+	if (n_seen < ARRAY_SIZE(seen))
+		seen[n_seen++] = *e;
+}
+
+/* A line of xenguest with the stamp of that time, which syslog cuts to seconds. */
+static void
+write_line(const char *path, double real, const char *message)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	time_t t = (time_t) floor(real);
+	char stamp[32] = "", *line;
+	struct tm tm;
+
+	(void) strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", localtime_r(&t, &tm));
+	line = xasprintf("%s host xenguest-7-emp[700]: %s\n", stamp, message);
+	if (fd < 0 || write_all(fd, line, strlen(line)) < 0)
+		abort();
+	free(line);
+}
+
+static void
+read_at_time(struct observer *o, const struct tick *now)
+{
+	n_seen = 0;
+	(void) o->ops->read(o, now, on_event, NULL);
+}
+
+static bool
+is_near(double a, double b)
+{
+	return fabs(a - b) < 1e-5;
+}
+
+static void
+following(const char *dir)
+{
+	_cleanup_(freep) char *daemon = xasprintf("%s/daemon.log", dir);
+	const char *path[] = {daemon, "/nowhere/at/all/xensource.log"};
+	struct tick now = {.mono = 1000.25, .real = 1793880000.25};
+	struct observer *o = NULL;
+	const char *why = "";
+
+	write_line(daemon, now.real, "waiting for suspend");
+	ok(rounds_log_open(path, 2, NAN, &o, &why) == 0, "a log is followed, one without a directory is left out");
+	ok(strcmp(o->ops->name, "log") == 0 && o->ops->source == SOURCE_LOG && o->ops->fd(o) >= 0, "it says what it is");
+	read_at_time(o, &now);
+	ok(n_seen == 0, "what was there before is none of its business");
+	write_line(daemon, now.real, "Checking live policy.  12 / 34 for 5");
+	write_line(daemon, now.real, "of no interest");
+	read_at_time(o, &now);
+	ok(n_seen == 1 && seen[0].logged == LOGGED_ROUND && seen[0].domid == 7 && seen[0].number == 5,
+	    "a line becomes an event");
+	ok(is_near(seen[0].at, now.mono), "of the moment in which it was read, if its stamp allows that");
+	write_line(daemon, now.real - 10, "suspend was received");
+	write_line(daemon, now.real - 7200, "suspend was received");
+	write_line(daemon, now.real + 7200, "suspend was received");
+	read_at_time(o, &now);
+	ok(n_seen == 3 && is_near(seen[0].at, now.mono - 9.25), "of its stamp, if it comes late");
+	ok(n_seen == 3 && is_near(seen[1].at, now.mono) && is_near(seen[2].at, now.mono),
+	    "and of now, if the stamp is of another time zone");
+	now.mono += 40;
+	now.real += 40;
+	read_at_time(o, &now);
+	ok(n_seen == 0 && o->ops->lost(o) == 0, "a look without need finds nothing");
+	o->ops->close(o);
+	(void) unlink(daemon);
+}
+
+static void
+after_absence(const char *dir)
+{
+	_cleanup_(freep) char *daemon = xasprintf("%s/daemon.log", dir), *rotated = xasprintf("%s.1", daemon);
+	const char *path[] = {daemon};
+	const struct tick now = tick_now();
+	struct observer *o = NULL;
+	const char *why = "";
+
+	write_line(rotated, now.real - 500, "Checking live policy.  1 / 0 for 1");
+	write_line(rotated, now.real - 90, "Checking live policy.  2 / 0 for 2");
+	write_line(daemon, now.real - 50, "Checking live policy.  3 / 0 for 3");
+	ok(rounds_log_open(path, 1, now.real - 100, &o, &why) == 0, "opened after an absence");
+	write_line(daemon, now.real, "Checking live policy.  4 / 0 for 4");
+	read_at_time(o, &now);
+	ok(n_seen == 3 && seen[0].number == 2 && seen[1].number == 3 && seen[2].number == 4,
+	    "it tells first what was written meanwhile, also in the log that was rotated");
+	ok(n_seen == 3 && fabs(now.mono - seen[0].at - 90) < 1.01 && fabs(now.mono - seen[1].at - 50) < 1.01,
+	    "as of the times of their stamps");
+	read_at_time(o, &now);
+	ok(n_seen == 0, "and once");
+	o->ops->close(o);
+	(void) unlink(daemon);
+	(void) unlink(rotated);
+}
+
+int
+main(void)
+{
+	const char *nowhere[] = {"/nowhere/at/all/daemon.log"};
+	char template[] = "/tmp/xenscope-rounds-XXXXXX";
+	const char *dir = mkdtemp(template), *why = "";
+	struct observer *o = NULL;
+
+	if (!dir)
+		return 1;
+	ok(rounds_log_open(nowhere, 1, NAN, &o, &why) == -ENOENT && !o && strstr(why, "log_daemon"),
+	    "without a log it says which option names it");
+	(void) setenv("TZ", "UTC", 1);
+	after_absence(dir);
+	following(dir);
+	(void) rmdir(dir);
+	return done_testing();
+}
