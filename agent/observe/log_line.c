@@ -2,7 +2,6 @@
 #include <config.h>
 #include "observe/log_line.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +32,34 @@ static const struct pattern patterns[] = {
 #include "observe/patterns.def"
 };
 
+/* The rows of one ident: nine lines of ten are told by their first bytes to be of none. */
+struct group {
+	enum log_dialect dialect;
+	const char *ident;
+	size_t literal; /* bytes of it before the first conversion */
+	const struct pattern *first, *end;
+};
+
+static struct group groups[ARRAY_SIZE(patterns)];
+static size_t n_groups;
+static uint8_t begins[256]; /* a bit for each dialect that has an ident beginning with this byte */
+
+static void
+make_groups(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		const struct pattern *p = &patterns[i];
+		struct group *g = n_groups ? &groups[n_groups - 1] : NULL;
+
+		if (!g || g->dialect != p->dialect || strcmp(g->ident, p->ident) != 0) {
+			g = &groups[n_groups++];
+			*g = (struct group){p->dialect, p->ident, strcspn(p->ident, "%"), p, p};
+			begins[(unsigned char) *p->ident] |= (uint8_t) (1 << p->dialect);
+		}
+		g->end = p + 1;
+	}
+}
+
 /* What is left of a line. */
 struct cursor {
 	const char *p, *end;
@@ -48,6 +75,12 @@ static bool
 begins_with(const struct cursor *c, const char *text, size_t n)
 {
 	return left(c) >= n && memcmp(c->p, text, n) == 0;
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
 }
 
 static bool
@@ -70,9 +103,9 @@ take_number(struct cursor *c, int64_t min, int64_t max, int64_t *ret)
 	const char *from = c->p;
 	int64_t v = 0;
 
-	while (c->p < c->end && isdigit((unsigned char) *c->p) && c->p - from < MAX_DIGITS)
+	while (c->p < c->end && is_digit(*c->p) && c->p - from < MAX_DIGITS)
 		v = v * 10 + (*c->p++ - '0');
-	if (c->p == from || (c->p < c->end && isdigit((unsigned char) *c->p)))
+	if (c->p == from || (c->p < c->end && is_digit(*c->p)))
 		return false;
 	if (negative)
 		v = -v;
@@ -236,17 +269,13 @@ take(struct cursor *c, char conversion, const char *rest, struct event *e)
 static bool
 scan(struct cursor *c, const char *pattern, struct event *e)
 {
-	while (*pattern) {
-		size_t n = strcspn(pattern, "%");
-
-		if (!begins_with(c, pattern, n))
+	while (*pattern)
+		if (*pattern == '%') {
+			if (!take(c, pattern[1], pattern + 2, e))
+				return false;
+			pattern += 2;
+		} else if (c->p == c->end || *c->p++ != *pattern++)
 			return false;
-		c->p += n;
-		pattern += n;
-		if (*pattern && !take(c, pattern[1], pattern + 2, e))
-			return false;
-		pattern += *pattern ? 2 : 0;
-	}
 	return true;
 }
 
@@ -259,7 +288,7 @@ digits(const char *p, size_t n)
 	int v = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!isdigit((unsigned char) p[i]))
+		if (!is_digit(p[i]))
 			return -1;
 		v = v * 10 + (p[i] - '0');
 	}
@@ -352,7 +381,7 @@ iso_time(struct cursor *c, double *ret_resolution)
 		return NAN;
 	c->p += 19;
 	if (skip(c, ".") || skip(c, ","))
-		for (; c->p < c->end && isdigit((unsigned char) *c->p) && scale > 1e-9; c->p++) {
+		for (; c->p < c->end && is_digit(*c->p) && scale > 1e-9; c->p++) {
 			scale /= 10;
 			fraction += (*c->p - '0') * scale;
 		}
@@ -403,13 +432,13 @@ skip_head(struct log_lines *l, struct cursor *c)
 static void
 unfold_repeated(struct cursor *c, char *buf, size_t size)
 {
-	static const char mark[] = ": message repeated ";
-	const char *at = memmem(c->p, MIN(left(c), TAG_ROOM), mark, sizeof(mark) - 1);
-	struct cursor inner = {at ? at + sizeof(mark) - 1 : c->end, c->end};
-	size_t tag = at ? (size_t) (at - c->p) + 2 : 0;
+	const char *colon = memchr(c->p, ':', MIN(left(c), TAG_ROOM));
+	struct cursor inner = {colon ? colon : c->end, c->end};
+	size_t tag = colon ? (size_t) (colon - c->p) + 2 : 0;
 	int64_t times;
 
-	if (!at || !take_number(&inner, 0, INT64_MAX, &times) || !skip(&inner, " times: ["))
+	if (!skip(&inner, ": message repeated ") || !take_number(&inner, 0, INT64_MAX, &times) ||
+	    !skip(&inner, " times: ["))
 		return;
 	(void) skip(&inner, " ");
 	inner.end -= left(&inner) > 0 && inner.end[-1] == ']';
@@ -420,38 +449,36 @@ unfold_repeated(struct cursor *c, char *buf, size_t size)
 	*c = (struct cursor){buf, buf + tag + left(&inner)};
 }
 
+/* The ident into a fresh event. */
 static bool
-read_rest(enum log_dialect dialect, const struct cursor *whole, struct event *ret)
+read_ident(const struct group *g, struct cursor *c, struct event *ret)
+{
+	*ret = (struct event){
+	    .kind = EVENT_LOGGED, .source = SOURCE_LOG, .at = NAN, .seconds = NAN, .domid = NO_DOMID};
+	return scan(c, g->ident, ret);
+}
+
+static bool
+read_group(const struct group *g, const struct cursor *whole, struct event *ret)
 {
 	struct cursor behind = *whole;
-	const char *ident = NULL;
-	struct event of_ident;
-	bool fits = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-		const struct pattern *p = &patterns[i];
-		struct cursor c;
+	if (!read_ident(g, &behind, ret))
+		return false;
+	for (const struct pattern *p = g->first; p < g->end; p++) {
+		struct cursor c = behind;
 
-		if (p->dialect != dialect || *p->ident != *whole->p)
+		if (*p->text != '%' && (left(&c) == 0 || *c.p != *p->text))
 			continue;
-		if (!ident || strcmp(ident, p->ident) != 0) {
-			ident = p->ident;
-			behind = *whole;
-			of_ident = (struct event){.kind = EVENT_LOGGED, .source = SOURCE_LOG, .at = NAN, .seconds = NAN,
-			    .domid = NO_DOMID};
-			fits = scan(&behind, ident, &of_ident);
-		}
-		c = behind;
-		if (!fits || !begins_with(&c, p->text, strcspn(p->text, "%")))
-			continue;
-		*ret = of_ident;
 		ret->logged = p->logged;
 		ret->toolstack = p->toolstack;
-		if (!scan(&c, p->text, ret))
-			continue;
-		if (!*ret->text && (ret->logged == LOGGED_FAILURE || ret->logged == LOGGED_FAILED))
-			copy_text(ret->text, sizeof(ret->text), whole->p, left(whole));
-		return true;
+		if (scan(&c, p->text, ret)) {
+			if (!*ret->text && (ret->logged == LOGGED_FAILURE || ret->logged == LOGGED_FAILED))
+				copy_text(ret->text, sizeof(ret->text), whole->p, left(whole));
+			return true;
+		}
+		c = *whole; /* without what was read of this row */
+		(void) read_ident(g, &c, ret);
 	}
 	return false;
 }
@@ -462,8 +489,8 @@ log_lines_init(struct log_lines *l, double latest)
 	memset(l, 0, sizeof(*l));
 	l->latest = latest;
 	l->hour_begins = NAN;
-	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
-		l->begins[(unsigned char) *patterns[i].ident] |= (uint8_t) (1 << patterns[i].dialect);
+	if (n_groups == 0)
+		make_groups();
 }
 
 double
@@ -477,21 +504,37 @@ log_line_time(struct log_lines *l, const char *line, size_t n, double *ret_resol
 	return line[3] == ' ' ? syslog_time(l, line) : iso_time(&c, ret_resolution);
 }
 
+/* Anything but a group's own bytes at the beginning of what follows the host is of no interest. */
+static const struct group *
+find_group(enum log_dialect dialect, const struct cursor *c, const struct group *from)
+{
+	for (const struct group *g = from; g < groups + n_groups; g++)
+		if (g->dialect == dialect && begins_with(c, g->ident, g->literal))
+			return g;
+	return NULL;
+}
+
 bool
 log_line_read(struct log_lines *l, const char *line, size_t n, struct event *ret)
 {
 	struct cursor c = {line, line + n};
 	enum log_dialect dialect = skip_head(l, &c);
+	const struct group *g;
 	char buf[REPEATED_ROOM];
 
 	/* "last message repeated 3 times" is none of them: what it repeats was said already */
-	if (left(&c) == 0 || !(l->begins[(unsigned char) *c.p] & 1 << dialect))
+	if (left(&c) == 0 || !(begins[(unsigned char) *c.p] & 1 << dialect))
+		return false;
+	g = find_group(dialect, &c, groups);
+	if (!g)
 		return false;
 	if (c.end[-1] == '\r')
 		c.end--;
 	if (dialect == LOG_DIALECT_SYSLOG)
 		unfold_repeated(&c, buf, sizeof(buf));
-	if (left(&c) == 0 || !read_rest(dialect, &c, ret))
+	while (g && !read_group(g, &c, ret))
+		g = find_group(dialect, &c, g + 1);
+	if (!g)
 		return false;
 	if (dialect != LOG_DIALECT_BARE)
 		ret->at = log_line_time(l, line, n, &ret->seconds);

@@ -29,7 +29,6 @@ struct log_lines {
 	double hour_begins;
 	char host[64];
 	size_t host_n;
-	uint8_t begins[256]; /* a bit for each dialect that has an ident beginning with this byte */
 };
 
 /* latest: when the log's last line was written, seconds since 1970, as its modification time tells. A stamp
