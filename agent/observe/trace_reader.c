@@ -222,13 +222,13 @@ decode(struct trace_reader *r, uint64_t until)
 static void
 read_until(struct trace_reader *r, double until, bool all)
 {
-	r->last = trace_clock_now();
 	for (unsigned i = 0; i < MIN(r->buffers->cpus, r->cpus); i++) {
 		empty(r, i);
 		/* only if the clock is not that of the stamps */
 		if (r->staged[i].n > MAX_STAGED * r->buffers->cpu_bytes)
 			all = r->skewed = true;
 	}
+	r->last = trace_clock_now(); /* afterwards: no stamp that was read lies ahead of it */
 	decode(r, all ? UINT64_MAX : tsc_of(r, until));
 }
 
