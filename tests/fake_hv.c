@@ -107,6 +107,54 @@ fake_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
 	return 0;
 }
 
+/* As hap_enable_log_dirty and its like: see xen/arch/x86/mm/paging.c. */
+static int
+logdirty(struct fake_hv *f, uint32_t domid, enum hv_logdirty op, uint32_t *ret_dirty)
+{
+	struct fake_domain *d = fake_hv_domain(f, domid);
+
+	if (!d)
+		return -ESRCH;
+	if (f->logdirty_error[op])
+		return f->logdirty_error[op];
+	switch (op) {
+	case HV_LOGDIRTY_ENABLE:
+		if (d->tracked)
+			return -EINVAL;
+		d->tracked = true;
+		break;
+	case HV_LOGDIRTY_PEEK:
+		d->dirty += d->tracked ? d->dirty_each_peek : 0;
+		*ret_dirty = d->dirty;
+		break;
+	case HV_LOGDIRTY_OFF:
+		d->tracked = false;
+		break;
+	}
+	return 0;
+}
+
+static int
+fake_logdirty(struct hv *hv, uint32_t domid, enum hv_logdirty op, uint32_t *ret_dirty)
+{
+	struct fake_hv *f = (struct fake_hv *) hv;
+	struct fake_domain *d;
+	int r = begin(hv, FAKE_logdirty);
+
+	if (f->before_logdirty)
+		f->before_logdirty(f->logdirty_arg, domid, op);
+	d = fake_hv_domain(f, domid);
+	if (d && op == HV_LOGDIRTY_ENABLE)
+		d->enables++;
+	if (d && op == HV_LOGDIRTY_OFF)
+		d->offs++;
+	if (r == 0)
+		r = logdirty(f, domid, op, ret_dirty);
+	if (f->on_logdirty && op != HV_LOGDIRTY_PEEK)
+		f->on_logdirty(f->logdirty_arg, domid, op, r);
+	return r;
+}
+
 static int
 fake_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 {

@@ -9,7 +9,7 @@
 #define FAKE_CALLS                                                                                 \
 	FAKE(version)                                                                              \
 	FAKE(cmdline) FAKE(physinfo) FAKE(featureset) FAKE(console_ring) FAKE(domain_list)         \
-	    FAKE(domain_uuid) FAKE(domain_policy) FAKE(vcpu_cr4) FAKE(domain_name) FAKE(watch_name) FAKE(xenstat)    \
+	    FAKE(domain_uuid) FAKE(logdirty) FAKE(domain_policy) FAKE(vcpu_cr4) FAKE(domain_name) FAKE(watch_name) FAKE(xenstat)    \
 		FAKE(cpu_model) FAKE(boot_id) FAKE(console_log)
 
 enum fake_call {
@@ -26,6 +26,10 @@ struct fake_domain {
 	struct hv_policy policy;
 	uint64_t cr4;
 	unsigned cr4_reads;
+	bool tracked;
+	uint32_t dirty;		  /* Xen's count */
+	uint32_t dirty_each_peek; /* grows by so many while tracked */
+	unsigned enables, offs;	  /* asked for by the agent */
 };
 
 struct fake_hv {
@@ -39,6 +43,12 @@ struct fake_hv {
 	struct fake_domain *domain; /* n_domains of them, ascending, owned */
 	size_t n_domains;
 	double xenstat_seconds; /* how long that call takes */
+
+	int logdirty_error[3];	/* by enum hv_logdirty: what every such call returns instead, or 0 */
+	/* called after each ENABLE and OFF, failed ones too, as the kernel's probes see them; before: the same */
+	void (*on_logdirty)(void *arg, uint32_t domid, enum hv_logdirty op, int result);
+	void (*before_logdirty)(void *arg, uint32_t domid, enum hv_logdirty op);
+	void *logdirty_arg;
 
 	unsigned calls[FAKE_COUNT], all_calls;
 	int error[FAKE_COUNT];	       /* what every such call returns instead, or 0 */

@@ -36,6 +36,15 @@ struct hv_physinfo {
 	bool hvm, pv, hap, shadow;
 };
 
+/* What is asked of dirty tracking; there is no word for CLEAN, which takes the dirty bits away from a migration. */
+enum hv_logdirty {
+	HV_LOGDIRTY_ENABLE, /* XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY. -EINVAL: it is on, or the domain has a device
+			     * passed through; -EOPNOTSUPP: a PV domain on a Xen without shadow paging */
+	HV_LOGDIRTY_PEEK,   /* the count alone, without a page of the bitmap: cannot be preempted, and so never makes
+			     * another's CLEAN fail. -EBUSY: another operation is under way, skip this one */
+	HV_LOGDIRTY_OFF,    /* succeeds also where it is off */
+};
+
 enum hv_featureset { HV_FEATURES_RAW, HV_FEATURES_HOST, HV_FEATURES_PV, HV_FEATURES_HVM, HV_FEATURESETS };
 
 struct hv_domain {
@@ -83,6 +92,10 @@ struct hv_ops {
 	/* Of one domain, between ticks; not recorded, since the event that it was asked for has it. -ESRCH. */
 	int (*domain_uuid)(struct hv *hv, uint32_t domid, uint8_t ret[16]);
 	int (*domain_policy)(struct hv *hv, uint32_t domid, struct hv_policy *ret);
+	/* *ret_dirty: with PEEK, the pages that became dirty since the last CLEAN of anyone (ENABLE and OFF leave the
+	 * count as it is; it stands still while tracking is off; modulo 2^32); else NULL. Pauses the domain for the
+	 * moment of the call. Not recorded; -EROFS in a capture. */
+	int (*logdirty)(struct hv *hv, uint32_t domid, enum hv_logdirty op, uint32_t *ret_dirty);
 	/* Pauses that vCPU for a moment: rarely, and never while the domain is tracked. */
 	int (*vcpu_cr4)(struct hv *hv, uint32_t domid, unsigned vcpu, uint64_t *ret_cr4);
 	/* One xenstore read. -ENOENT: it has none. */

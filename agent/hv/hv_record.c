@@ -134,6 +134,14 @@ record_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
 	return of(hv)->inner->ops->domain_uuid(of(hv)->inner, domid, ret);
 }
 
+/* What a person asks for belongs to no capture. */
+static int
+record_logdirty(struct hv *hv, uint32_t domid, enum hv_logdirty op, uint32_t *ret_dirty)
+{
+	(void) hv, (void) domid, (void) op, (void) ret_dirty;
+	return -EROFS;
+}
+
 static int
 record_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 {
@@ -253,6 +261,7 @@ static const struct hv_ops record_ops = {
     .console_ring = record_console_ring,
     .domain_list = record_domain_list,
     .domain_uuid = record_domain_uuid,
+    .logdirty = record_logdirty,
     .domain_policy = record_domain_policy,
     .vcpu_cr4 = record_vcpu_cr4,
     .domain_name = record_domain_name,

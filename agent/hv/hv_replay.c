@@ -342,6 +342,13 @@ replay_domain_uuid(struct hv *hv, uint32_t domid, uint8_t ret[16])
 }
 
 static int
+replay_logdirty(struct hv *hv, uint32_t domid, enum hv_logdirty op, uint32_t *ret_dirty)
+{
+	(void) hv, (void) domid, (void) op, (void) ret_dirty;
+	return -EROFS;
+}
+
+static int
 replay_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 {
 	return find_struct(hv, CALL_DOMAIN_POLICY, domid, 0, ret, sizeof(*ret));
@@ -441,6 +448,7 @@ static const struct hv_ops replay_ops = {
     .console_ring = replay_console_ring,
     .domain_list = replay_domain_list,
     .domain_uuid = replay_domain_uuid,
+    .logdirty = replay_logdirty,
     .domain_policy = replay_domain_policy,
     .vcpu_cr4 = replay_vcpu_cr4,
     .domain_name = replay_domain_name,

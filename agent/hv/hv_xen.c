@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/util.h"
 #include "hv/dom0_files.h"
+#include "hv/logdirty_xen.h"
 #include "hv/xen_log.h"
 
 #define FIRST_RING (64 * 1024)
@@ -310,6 +311,12 @@ xen_domain_policy(struct hv *hv, uint32_t domid, struct hv_policy *ret)
 }
 
 static int
+xen_logdirty(struct hv *hv, uint32_t domid, enum hv_logdirty op, uint32_t *ret_dirty)
+{
+	return logdirty_xen(ask(hv), domid, op, ret_dirty);
+}
+
+static int
 xen_vcpu_cr4(struct hv *hv, uint32_t domid, unsigned vcpu, uint64_t *ret_cr4)
 {
 	HVM_SAVE_TYPE(CPU) cpu;
@@ -502,6 +509,7 @@ static const struct hv_ops xen_ops = {
     .console_ring = xen_console_ring,
     .domain_list = xen_domain_list,
     .domain_uuid = xen_domain_uuid,
+    .logdirty = xen_logdirty,
     .domain_policy = xen_domain_policy,
     .vcpu_cr4 = xen_vcpu_cr4,
     .domain_name = xen_domain_name,
