@@ -20,6 +20,7 @@
 #include "collect/collector.h"
 #include "observe/migration.h"
 #include "observe/observer.h"
+#include "observe/observers.h"
 #include "observe/trace.h"
 #include "observe/trace_decode.h"
 #include "serve/link.h"
@@ -28,12 +29,10 @@
 #include "store/journal.h"
 #include "store/store.h"
 
-#define MAX_OBSERVERS 4
 #define MAX_UNSAVED 64	       /* finished records that the journal could not take yet */
 #define MAX_RESTART_DELAY 60.0 /* seconds */
 #define RECALL_SECONDS 3600.0  /* migrations that ended so long ago are of no interest to the state machine */
 #define TAKE_OVER_SECONDS 3.0  /* until the serve half of an agent that was killed has made room */
-#define HEAP_SECONDS 0.2
 #define HEALTHY_SECONDS 60.0   /* a serve half that lasted this long is restarted at once */
 
 struct agent {
@@ -46,9 +45,7 @@ struct agent {
 	const char *hv_note;
 	struct collectors *collectors;
 	struct migrations *migrations;
-	struct observer *observer[MAX_OBSERVERS];
-	size_t n_observers;
-	char observer_notes[256];
+	struct observers *observers; /* NULL: it listens to nobody, as in a replay */
 	struct trace *trace; /* NULL: not on this host, or not wanted */
 	double last_seen; /* seconds since 1970: up to when an earlier agent saw what it left open; NAN: nothing */
 	uint64_t events;
@@ -271,8 +268,7 @@ agent_free(struct agent *a)
 	if (!a)
 		return;
 	end_serve(a);
-	for (size_t i = 0; i < a->n_observers; i++)
-		a->observer[i]->ops->close(a->observer[i]);
+	observers_free(a->observers);
 	trace_free(a->trace);
 	if (a->journal)
 		finish_unsaved(a);
@@ -338,53 +334,6 @@ on_window(void *arg, const struct event *e)
 	agent_event(arg, e, &now);
 }
 
-struct delivery {
-	struct agent *agent;
-	const struct tick *now;
-};
-
-static void
-deliver(void *arg, const struct event *e)
-{
-	struct delivery *d = arg;
-
-	agent_event(d->agent, e, d->now);
-}
-
-static void
-read_observer(struct agent *a, struct observer *o, const struct tick *now)
-{
-	struct delivery d = {a, now};
-	int r = o->ops->read(o, now, deliver, &d);
-
-	if (r < 0)
-		log_debug("observe", "%s: %s", o->ops->name, strerror(-r));
-}
-
-/* All of them, in the order of their quality: what one saw may need the other's word. */
-static void
-read_observers(void *arg, uint32_t events, const struct tick *now)
-{
-	struct agent *a = arg;
-
-	(void) events;
-	for (size_t i = 0; i < a->n_observers; i++)
-		read_observer(a, a->observer[i], now);
-}
-
-/* Where eBPF tells the operations, the uprobes' news are not urgent: a thousand steps of libxc in round 0, each of
- * which would wake the agent. */
-static void
-read_in_heaps(void *arg, uint32_t events, const struct tick *now)
-{
-	struct agent *a = arg;
-
-	read_observers(a, events, now);
-	for (size_t i = 0; i < a->n_observers; i++)
-		if (a->observer[i]->ops->source == SOURCE_UPROBE)
-			loop_rest(a->loop, a->observer[i]->ops->fd(a->observer[i]), HEAP_SECONDS);
-}
-
 /* notes holds one sentence a line. */
 static void
 add_note(char *notes, size_t size, const char *text)
@@ -396,56 +345,17 @@ add_note(char *notes, size_t size, const char *text)
 }
 
 static void
-add_observer(struct agent *a, struct loop *loop, int result, struct observer *o, const char *why)
+on_observed(void *arg, const struct event *e, const struct tick *now)
 {
-	int fd;
-
-	if (result < 0) {
-		log_warn("observe", "%s", why);
-		add_note(a->observer_notes, sizeof(a->observer_notes), why);
-		return;
-	}
-	/* eBPF, opened before, saw what happened while the uprobes of an earlier agent were replaced */
-	if (o->ops->source == SOURCE_BPF || o->ops->source == SOURCE_UPROBE)
-		migrations_covered(a->migrations, o->ops->source,
-		    o->continues && a->n_observers ? 0 : o->since);
-	a->observer[a->n_observers++] = o;
-	fd = o->ops->fd(o);
-	if (fd >= 0)
-		(void) loop_add(loop, fd, EPOLLIN,
-		    o->ops->source == SOURCE_UPROBE && a->n_observers > 1 ? read_in_heaps : read_observers, a);
+	agent_event(arg, e, now);
 }
 
 void
 agent_observe(struct agent *a, struct loop *loop)
 {
-	const char *const logs[] = {config_text(a->config, OPTION_log_daemon),
-	    config_text(a->config, OPTION_log_xensource), config_text(a->config, OPTION_log_libvirt)};
-	struct observer *o = NULL;
-	struct tick now;
-	const char *why = "";
-	int r;
-
 	a->loop = loop;
-	if (config_bool(a->config, OPTION_rounds_bpf)) {
-		r = rounds_bpf_open(&o, &why);
-		add_observer(a, loop, r, o, why);
-	}
-	if (config_bool(a->config, OPTION_rounds_uprobe)) {
-		r = rounds_uprobe_open("", &o, &why);
-		add_observer(a, loop, r, o, why);
-	}
-	if (config_bool(a->config, OPTION_rounds_log)) {
-		r = rounds_log_open(logs, ARRAY_SIZE(logs), a->last_seen, &o, &why);
-		if (r != -ENOENT) /* plain Xen has none of these logs, and needs none */
-			add_observer(a, loop, r, o, why);
-	}
-	if (config_bool(a->config, OPTION_process_watch)) {
-		r = proc_watch_open("", &o, &why);
-		add_observer(a, loop, r, o, why);
-	}
-	now = tick_now();
-	read_observers(a, 0, &now);
+	a->observers = observers_new(on_observed, a);
+	observers_open(a->observers, a->config, a->migrations, a->last_seen, loop);
 }
 
 void
@@ -475,20 +385,13 @@ static void
 self(const struct agent *a, struct sample *s)
 {
 	double *value = s->host.value;
-	uint64_t lost = 0;
 
-	for (size_t i = 0; i < a->n_observers; i++)
-		lost += a->observer[i]->ops->lost(a->observer[i]);
 	value[METRIC_AT(M_AGENT_CPU, HOST)] = usage_cpu_seconds();
 	value[METRIC_AT(M_AGENT_MEMORY, HOST)] = usage_resident_bytes();
 	value[METRIC_AT(M_AGENT_EVENTS, HOST)] = (double) a->events;
-	value[METRIC_AT(M_AGENT_LOST, HOST)] = (double) lost;
+	value[METRIC_AT(M_AGENT_LOST, HOST)] = a->observers ? (double) observers_lost(a->observers, SOURCE_NONE) : 0;
 	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
-	add_note(s->host.notes, sizeof(s->host.notes), a->observer_notes);
-	if (a->trace) {
-		trace_sample(a->trace, s);
-		add_note(s->host.notes, sizeof(s->host.notes), trace_trouble(a->trace));
-	}
+	add_note(s->host.notes, sizeof(s->host.notes), a->observers ? observers_notes(a->observers) : "");
 }
 
 static void
@@ -532,7 +435,8 @@ agent_tick(struct agent *a, const struct tick *now)
 {
 	struct sample *s = sample_new(now);
 
-	read_observers(a, 0, now); /* perf's wake-ups are edges, of which one may be lost */
+	if (a->observers)
+		observers_read(a->observers, now); /* perf's wake-ups are edges, of which one may be lost */
 	collectors_run(a->collectors, a->hv, now, s);
 	if (!a->hv->replay)
 		look_after_helpers(a, now);
