@@ -62,7 +62,7 @@ migrations_recall(struct migrations *m, const struct migration_record *r, const 
 {
 	double age = now->real - r->ended;
 
-	if (age >= 0 && age < RECENT_SECONDS)
+	if (r->direction != DIRECTION_PROBE && age >= 0 && age < RECENT_SECONDS)
 		recents_add_older(&m->recents, r, now->mono - age);
 }
 
@@ -93,7 +93,7 @@ struct open *
 migration_find_domain(const struct migrations *m, uint32_t domid, bool incoming)
 {
 	for (size_t i = m->n_open; i-- > 0;)
-		if (m->open[i]->r.domid == domid &&
+		if (m->open[i]->r.domid == domid && m->open[i]->r.direction != DIRECTION_PROBE &&
 		    (m->open[i]->r.direction == DIRECTION_IN) == incoming)
 			return m->open[i];
 	return NULL;
@@ -428,7 +428,7 @@ migrations_unwatched(const struct migrations *m, pid_t *ret_pids, size_t max)
 
 	for (size_t i = 0; i < m->n_open && n < max; i++) {
 		const struct open *o = m->open[i];
-		bool watched = !isnan(o->helper_gone);
+		bool watched = !isnan(o->helper_gone) || o->r.direction == DIRECTION_PROBE;
 
 		for (size_t k = 0; k < m->n_helpers; k++)
 			watched = watched || m->helper[k].pid == o->r.pid;

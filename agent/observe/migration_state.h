@@ -105,8 +105,10 @@ void migration_end_by_successor(struct migrations *m, struct open *o, double now
 /* Takes a record away without a word. */
 void migration_drop(struct migrations *m, struct open *o);
 
-/* NULL if there is none. */
+/* Of a migration or save, not of a probe; NULL if there is none. */
 struct open *migration_find_domain(const struct migrations *m, uint32_t domid, bool incoming);
+/* The same, or else the probe of that domain that runs. */
+struct open *migration_find_tracked(const struct migrations *m, uint32_t domid);
 struct helper *migration_find_helper(struct migrations *m, pid_t pid);
 const struct known_domain *migration_find_known(const struct migrations *m, uint32_t domid);
 void migration_set_helper(struct open *o, const struct helper *h);
@@ -145,6 +147,9 @@ bool migration_is_other_half(struct migrations *m, struct open *o);
 
 /* Applies an EVENT_LOGGED. */
 void migration_logged(struct migrations *m, const struct event *e, const struct tick *now);
+
+/* At each tick: a probe ends when who asked for it says so, one that an earlier agent left open now. */
+void migration_judge_probe(struct migrations *m, struct open *o, const struct sight *s);
 
 /* Applies an EVENT_SHADOW_OP. */
 void migration_operation(struct migrations *m, const struct event *e, const struct tick *now);

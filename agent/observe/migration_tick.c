@@ -172,7 +172,8 @@ migration_is_other_half(struct migrations *m, struct open *o)
 	for (size_t i = 0; i < m->n_open && !found && *o->r.uuid; i++) {
 		struct open *out = m->open[i];
 
-		if (out->r.direction == DIRECTION_IN || strcmp(out->r.uuid, o->r.uuid) != 0)
+		if (out->r.direction == DIRECTION_IN || out->r.direction == DIRECTION_PROBE ||
+		    strcmp(out->r.uuid, o->r.uuid) != 0)
 			continue;
 		found = true;
 		if (out->r.direction == DIRECTION_OUT) {
@@ -209,6 +210,10 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 	struct sight sight = look(m, o, s);
 	double off = o->r.evidence.off - o->r.evidence.epoch;
 
+	if (o->r.direction == DIRECTION_PROBE) {
+		migration_judge_probe(m, o, &sight);
+		return;
+	}
 	if (!o->shown && (++o->ticks >= INCOMING_TICKS || !isnan(o->helper_gone)))
 		migration_show(m, o);
 	if (!o->shown)
@@ -234,7 +239,7 @@ fill(const struct migrations *m, struct sample *s)
 		const struct open *o = m->open[i];
 		double value[VALUES(MIGRATION)];
 
-		if (!o->shown)
+		if (!o->shown || o->r.direction == DIRECTION_PROBE)
 			continue;
 		running++;
 		recent_values(&o->r, migration_stamp(o, s->at.mono), value);

@@ -182,7 +182,7 @@ void
 migration_window(struct migrations *m, const struct event *e)
 {
 	const struct known_domain *d = migration_find_known(m, e->domid);
-	struct open *o = migration_find_domain(m, e->domid, false);
+	struct open *o = migration_find_tracked(m, e->domid);
 	bool over, same = d && o && strcmp(d->uuid, o->r.uuid) == 0;
 	enum tracking_mode mode;
 

@@ -99,6 +99,7 @@ static bool
 count_line(void *arg, const char *line, size_t n)
 {
 	static const char completed[] = "\"result\":\"completed\"";
+	static const char probe[] = "\"direction\":\"probe\"";
 	struct journal *j = arg;
 	char id[RECORD_ID_SIZE];
 
@@ -106,6 +107,8 @@ count_line(void *arg, const char *line, size_t n)
 		return true;
 	if (j->n_known < MAX_KNOWN)
 		know(j, id);
+	if (memmem(line, n, probe, sizeof(probe) - 1))
+		return true;
 	j->ended++;
 	if (!memmem(line, n, completed, sizeof(completed) - 1))
 		j->failed++;
@@ -356,9 +359,8 @@ journal_finish(struct journal *j, const struct migration_record *r)
 		if (result < 0)
 			return result;
 		know(j, r->id);
-		j->ended++;
-		if (r->result != RESULT_COMPLETED)
-			j->failed++;
+		j->ended += r->direction != DIRECTION_PROBE;
+		j->failed += r->direction != DIRECTION_PROBE && r->result != RESULT_COMPLETED;
 	}
 	forget(j, r->id);
 	/* A note that stays does no harm: its id is known. */
@@ -404,4 +406,34 @@ journal_state(const char *dir, struct journal_state *ret)
 	    .changed =
 		(uint64_t) st.st_mtim.tv_sec * 1000000000u + (uint64_t) st.st_mtim.tv_nsec};
 	return 0;
+}
+
+struct search {
+	const char *uuid, *boot_id;
+	uint32_t domid;
+	bool left_on;
+};
+
+static bool
+look_at_line(void *arg, const char *line, size_t n)
+{
+	struct search *x = arg;
+	struct migration_record r;
+	bool found;
+
+	if (!memmem(line, n, x->uuid, strlen(x->uuid)) || record_parse(line, n, &r) < 0)
+		return true;
+	found = strcmp(r.uuid, x->uuid) == 0;
+	x->left_on = found && r.tracking_left_on && r.domid == x->domid && strcmp(r.boot_id, x->boot_id) == 0;
+	record_done(&r);
+	return !found;
+}
+
+bool
+journal_left_on(const char *dir, const char *uuid, uint32_t domid, const char *boot_id)
+{
+	struct search x = {.uuid = uuid, .boot_id = boot_id, .domid = domid};
+
+	(void) journal_read(dir, look_at_line, &x);
+	return x.left_on;
 }

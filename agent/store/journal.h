@@ -25,7 +25,7 @@ int journal_note(struct journal *j, const struct migration_record *r);
  * written again. -errno: nothing is forgotten. */
 int journal_finish(struct journal *j, const struct migration_record *r);
 
-/* Records that ended, and those of them that did not complete. */
+/* Migrations and saves that ended, and those of them that did not complete; probes are not among them. */
 void journal_counts(const struct journal *j, uint64_t *ret_ended, uint64_t *ret_failed);
 
 /* For readers, in any process: calls fn with each line (without its line end) of dir/migrations.jsonl, newest
@@ -39,5 +39,7 @@ struct journal_state {
 	uint64_t device, inode, size, changed;
 };
 int journal_state(const char *dir, struct journal_state *ret);
+/* True if the newest record of this domain says that its dirty tracking was left on, in this boot of the host. */
+bool journal_left_on(const char *dir, const char *uuid, uint32_t domid, const char *boot_id);
 
 #endif
