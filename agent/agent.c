@@ -23,6 +23,7 @@
 #include "observe/observers.h"
 #include "observe/trace.h"
 #include "observe/trace_decode.h"
+#include "probe/prober.h"
 #include "serve/link.h"
 #include "serve/rights.h"
 #include "serve/serve.h"
@@ -51,6 +52,8 @@ struct agent {
 	uint64_t events;
 	event_fn *tap;
 	void *tap_arg;
+
+	struct prober *prober;
 
 	struct store *store;
 	struct journal *journal;
@@ -111,6 +114,7 @@ note(struct agent *a, const struct migration_record *r)
 static void
 on_record(void *arg, enum record_change change, const struct migration_record *r, const struct round *round)
 {
+	const char *part = r->direction == DIRECTION_PROBE ? "probe" : "migration";
 	struct agent *a = arg;
 
 	(void) round;
@@ -123,10 +127,13 @@ on_record(void *arg, enum record_change change, const struct migration_record *r
 	if (a->link)
 		link_send_record(a->link, r);
 	if (change == RECORD_BEGUN)
-		log_info("migration", "%s: domain %u (%s): begun", r->id, r->domid, r->name);
+		log_info(part, "%s: domain %u (%s): begun", r->id, r->domid, r->name);
 	else if (change == RECORD_ENDED)
-		log_info("migration", "%s: domain %u (%s): %s, %d rounds%s%s", r->id, r->domid, r->name,
+		log_info(part, "%s: domain %u (%s): %s, %d rounds%s%s", r->id, r->domid, r->name,
 		    record_result_name(r->result), r->rounds_begun, *r->reason ? ": " : "", r->reason);
+	if (change == RECORD_ENDED && r->tracking_left_on)
+		log_warn(part, "%s: dirty tracking was left on; the next migration ends it, or: "
+		    "xenscope untrack %u", r->id, r->domid);
 }
 
 static void
@@ -267,6 +274,7 @@ agent_free(struct agent *a)
 {
 	if (!a)
 		return;
+	prober_free(a->prober); /* while there are observers */
 	end_serve(a);
 	observers_free(a->observers);
 	trace_free(a->trace);
@@ -322,6 +330,8 @@ agent_event(struct agent *a, const struct event *seen, const struct tick *now)
 	if (a->tap)
 		a->tap(a->tap_arg, &e);
 	migrations_event(a->migrations, &e, now);
+	if (a->prober)
+		prober_event(a->prober, &e); /* a probe that gives way to a migration, before that is traced */
 	if (a->trace)
 		trace_event(a->trace, &e, now);
 }
@@ -368,6 +378,47 @@ agent_trace(struct agent *a, struct loop *loop)
 		a->trace = trace_new(a->config, loop, trace_buffers_xen_open, info.cpu_khz, on_window, a);
 }
 
+/* --- probe and untrack --- */
+
+static void
+look(void *arg)
+{
+	const struct tick now = tick_now();
+	struct agent *a = arg;
+
+	observers_read(a->observers, &now);
+}
+
+static uint64_t
+lost_operations(void *arg)
+{
+	return observers_lost(((struct agent *) arg)->observers, SOURCE_BPF);
+}
+
+static bool
+was_left_on(void *arg, const struct guest_id *guest)
+{
+	struct agent *a = arg;
+	char boot_id[UUID_SIZE];
+
+	return a->hv->ops->boot_id(a->hv, boot_id) == 0 && journal_left_on(a->dir, guest->uuid, guest->domid, boot_id);
+}
+
+static void
+follow(void *arg, uint32_t domid, bool on, const struct tick *now)
+{
+	trace_follow(((struct agent *) arg)->trace, domid, on, now);
+}
+
+void
+agent_control(struct agent *a, struct loop *loop)
+{
+	const struct probe_hooks hooks = {.arg = a, .migrations = a->migrations, .look = look, .lost = lost_operations,
+	    .follow = a->trace ? follow : NULL, .left_on = was_left_on, .clock = tick_now, .root = ""};
+
+	a->prober = prober_new(a->config, &hooks, a->hv, loop);
+}
+
 int
 agent_changes(struct agent *a)
 {
@@ -392,6 +443,7 @@ self(const struct agent *a, struct sample *s)
 	value[METRIC_AT(M_AGENT_LOST, HOST)] = a->observers ? (double) observers_lost(a->observers, SOURCE_NONE) : 0;
 	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
 	add_note(s->host.notes, sizeof(s->host.notes), a->observers ? observers_notes(a->observers) : "");
+	add_note(s->host.notes, sizeof(s->host.notes), a->prober ? prober_note(a->prober) : "");
 }
 
 static void
@@ -443,6 +495,8 @@ agent_tick(struct agent *a, const struct tick *now)
 	if (a->trace)
 		trace_tick(a->trace, now);
 	migrations_tick(a->migrations, s);
+	if (a->prober)
+		prober_tick(a->prober);
 	mark_tracked(a, s);
 	self(a, s);
 	if (a->store)

@@ -31,6 +31,10 @@ void agent_observe(struct agent *a, struct loop *loop);
  * way. */
 void agent_trace(struct agent *a, struct loop *loop);
 
+/* Lets root ask for a probe and for untrack, on the control socket; ends what an earlier agent's probe left, as far
+ * as that is safe. After agent_observe and agent_trace. */
+void agent_control(struct agent *a, struct loop *loop);
+
 /* Starts the serve half and restarts it when it ends, later each time. -errno, said in the log. */
 int agent_serve(struct agent *a, struct loop *loop);
 

@@ -158,6 +158,8 @@ start_live(struct run *run)
 		r = open_xen(&run->hv, &note);
 	if (r == 0)
 		r = observe(run, note, true);
+	if (r >= 0)
+		agent_control(run->agent, run->loop);
 	return r < 0 ? r : loop_every(run->loop, 0.001, run->step, on_tick, run);
 }
 
