@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "base/http_get.h"
 #include "cli/logs.h"
+#include "cli/probe.h"
 #include "cli/show.h"
 #include "cli/table.h"
 #include "cli/trace.h"
@@ -21,13 +22,14 @@
 #define DEFAULT_RECORD_SECONDS 60
 
 struct options {
-	bool json, all;
+	bool json, all, yes;
 	const char *target[2]; /* tried in this order, NULL for none */
 	char *socket;	       /* owned: "unix:..." */
 	const char *output;
 	const char *argument; /* of a command that takes one */
-	uint64_t seconds;
-	double cpu_hz; /* 0: not given */
+	const char *control;
+	uint64_t seconds; /* 0: not given */
+	double cpu_hz;	  /* the same */
 	char **log; /* files to read in the agent's stead, owned; the names are not */
 	size_t n_logs;
 };
@@ -174,7 +176,8 @@ run_record(const struct options *o)
 		return EXIT_USAGE;
 	}
 	argv[1] = output = xasprintf("--record=%s", o->output);
-	argv[2] = seconds = xasprintf("--seconds=%llu", (unsigned long long) o->seconds);
+	argv[2] = seconds = xasprintf("--seconds=%llu",
+	    (unsigned long long) (o->seconds ? o->seconds : DEFAULT_RECORD_SECONDS));
 	self[MAX(n, 0)] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(beside) && strrchr(self, '/'); i++) {
 		(void) snprintf(path, sizeof(path), "%.*s/%s", (int) (strrchr(self, '/') - self),
@@ -192,6 +195,55 @@ run_trace(const struct options *o)
 	return show_trace(o->argument, o->cpu_hz, o->json, terminal_width(stdout), stdout);
 }
 
+/* The record that a probe made, quietly: an agent that ends answers no more. */
+static json_t *
+fetch_record(void *arg, const char *id)
+{
+	const struct options *o = arg;
+	_cleanup_(freep) char *path = xasprintf("/api/v1/migrations/%s", id);
+	json_t *answer = NULL, *record;
+
+	for (size_t i = 0; i < ARRAY_SIZE(o->target) && o->target[i] && !answer; i++) {
+		_cleanup_(freep) char *body = NULL;
+		unsigned status = 0;
+		size_t n;
+
+		if (http_get(o->target[i], path, HTTP_GET_SECONDS, &status, &body, &n) == 0 && status == 200)
+			answer = json_loadb(body, n, 0, NULL);
+	}
+	record = json_incref(json_object_get(answer, "migration"));
+	json_decref(answer);
+	return record;
+}
+
+static struct probe_options
+probe_options(const struct options *o)
+{
+	return (struct probe_options){.control = o->control,
+	    .domain = o->argument,
+	    .seconds = o->seconds,
+	    .json = o->json,
+	    .yes = o->yes,
+	    .fetch = fetch_record,
+	    .arg = (void *) (uintptr_t) o};
+}
+
+static int
+run_probe(const struct options *o)
+{
+	const struct probe_options p = probe_options(o);
+
+	return probe_command(&p, stdout);
+}
+
+static int
+run_untrack(const struct options *o)
+{
+	const struct probe_options p = probe_options(o);
+
+	return untrack_command(&p, stdin, stdout);
+}
+
 static const struct command {
 	const char *name;
 	const char *argument; /* what it takes, NULL for nothing */
@@ -205,6 +257,9 @@ static const struct command {
     {"migrations", NULL, run_migrations, "migrations and saves, those under way first; of logs: --log FILE..."},
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
+    {"probe", "DOMAIN", run_probe,
+	"measure what dirty tracking costs a running guest: [--seconds N]; read xenscope(1) first"},
+    {"untrack", "DOMAIN", run_untrack, "turn off dirty tracking that was left on: [--yes]"},
     {"record", NULL, run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
     {"trace", "FILE", run_trace, "exits and their cycles in a file of xentrace; asks no agent"},
 };
@@ -222,17 +277,17 @@ help(FILE *f)
 	    "  --all              overhead: of every boot in the journal\n"
 	    "  --socket PATH      where the agent listens (%s)\n"
 	    "  --url URL          the same over loopback TCP (%s)\n"
+	    "  --control PATH     where the agent listens to root, for probe and untrack (%s)\n"
+	    "  --yes              untrack: do not ask\n"
 	    "  -o, --output FILE  the capture that record writes\n"
-	    "  --seconds N        how long it records (%d)\n"
+	    "  --seconds N        how long record (%d) and probe (%d) go on\n"
 	    "  --cpu-hz N         the rate of a trace's stamps, like 2.6G\n"
 	    "  --log FILE...      logs of any host for migrations to read, without an agent\n"
 	    "  --help, --version\n\n"
 	    "Exit status: 0 success; 1 the agent's answer was an error, or FILE cannot be read;\n"
 	    "2 the command line is wrong; 3 no agent answers.\n",
-	    DEFAULT_SOCKET, DEFAULT_URL, DEFAULT_RECORD_SECONDS);
+	    DEFAULT_SOCKET, DEFAULT_URL, CONTROL_SOCKET, DEFAULT_RECORD_SECONDS, DEFAULT_PROBE_SECONDS);
 }
-
-enum { OPT_JSON = 256, OPT_ALL, OPT_SOCKET, OPT_URL, OPT_SECONDS, OPT_CPU_HZ, OPT_LOG, OPT_HELP, OPT_VERSION };
 
 static void
 add_log(struct options *o, char *path)
@@ -241,12 +296,27 @@ add_log(struct options *o, char *path)
 	o->log[o->n_logs++] = path;
 }
 
+enum {
+	OPT_JSON = 256,
+	OPT_ALL,
+	OPT_CONTROL,
+	OPT_YES,
+	OPT_SOCKET,
+	OPT_URL,
+	OPT_SECONDS,
+	OPT_CPU_HZ,
+	OPT_LOG,
+	OPT_HELP,
+	OPT_VERSION
+};
+
 /* -1: go on; else the exit status. */
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option list[] = {{"json", no_argument, NULL, OPT_JSON},
-	    {"all", no_argument, NULL, OPT_ALL}, {"socket", required_argument, NULL, OPT_SOCKET},
+	    {"all", no_argument, NULL, OPT_ALL}, {"control", required_argument, NULL, OPT_CONTROL},
+	    {"yes", no_argument, NULL, OPT_YES}, {"socket", required_argument, NULL, OPT_SOCKET},
 	    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
 	    {"seconds", required_argument, NULL, OPT_SECONDS},
 	    {"cpu-hz", required_argument, NULL, OPT_CPU_HZ}, {"log", required_argument, NULL, OPT_LOG},
@@ -262,6 +332,12 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_ALL:
 			o->all = true;
+			break;
+		case OPT_CONTROL:
+			o->control = optarg;
+			break;
+		case OPT_YES:
+			o->yes = true;
 			break;
 		case OPT_SOCKET:
 			free(o->socket);
@@ -341,7 +417,7 @@ int
 xenscope_main(int argc, char **argv)
 {
 	struct options o = {
-	    .target = {"unix:" DEFAULT_SOCKET, DEFAULT_URL}, .seconds = DEFAULT_RECORD_SECONDS};
+	    .target = {"unix:" DEFAULT_SOCKET, DEFAULT_URL}, .control = CONTROL_SOCKET};
 	int status = parse_options(argc, argv, &o);
 
 	if (status < 0)
