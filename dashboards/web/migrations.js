@@ -4,10 +4,14 @@ import { NONE, PAGE_BYTES, byId, bytes, clock, dotted, el, facts, group, heading
 	seconds, show, svg, text, word } from './base.js';
 
 const FIRST_PAST = 10;
-const DIRECTION = { out: 'to another host', in: 'from another host', local: 'within this host', save: 'saved to a file' };
+const DIRECTION = { out: 'to another host', in: 'from another host', local: 'within this host', save: 'saved to a file',
+	probe: 'not moved: probed for what tracking costs' };
+const KIND = { save: 'save ', probe: 'probe ' };
+const NOW = { save: ' is being saved', probe: ' is being probed' };
+const LAST = { save: 'The last was a save of ', probe: 'The last was a probe of ' };
 const MODE_SOURCE = { inferred: 'inferred', trace: 'seen in traced exits' };
 const ROUNDS_SOURCE = { bpf: 'eBPF on Dom0\u2019s hypercalls', uprobe: 'uprobes on libxenctrl',
-	log: 'the toolstack\u2019s logs', process: 'processes only', none: 'nobody' };
+	log: 'the toolstack\u2019s logs', process: 'processes only', probe: 'a probe', none: 'nobody' };
 const STOP = { few_dirty: 'few pages were left', round_limit: 'the limit of rounds', not_live: 'not live' };
 const DOWNTIME = { suspend_to_off: 'from the suspend to the end of tracking',
 	final_clean_to_off: 'from the final harvest to the end of tracking', both_ends: 'from suspend here to unpause there',
@@ -180,7 +184,7 @@ function updatePast(body, m) {
 
 	text(c[0].firstChild.firstChild, nameOf(m));
 	text(c[1], clock(m.ended));
-	text(c[2], (m.direction === 'save' ? 'save ' : '') + result + (m.source === 'replay' ? ', replay' : ''));
+	text(c[2], (KIND[m.direction] || '') + result + (m.source === 'replay' ? ', replay' : ''));
 	c[2].className = 'result-' + result.replace(/\W/g, '');
 	text(c[3], word(MODE, m.tracking_mode));
 	text(c[4], is(m.rounds_begun) ? String(m.rounds_begun) : NONE);
@@ -212,12 +216,12 @@ function answer(running, past) {
 	if (running.length === 1) {
 		const m = running[0], rounds = m.rounds || [];
 
-		return nameOf(m) + (m.direction === 'save' ? ' is being saved' : ' is migrating') + ' now' +
+		return nameOf(m) + (NOW[m.direction] || ' is migrating') + ' now' +
 			(rounds.length ? ', in round ' + number(last(rounds)) : '') + '.';
 	}
 	if (past.length === 0)
 		return 'None has been seen yet.';
-	const m = past[0], what = (m.direction === 'save' ? 'The last was a save of ' : 'The last was of ') + nameOf(m);
+	const m = past[0], what = (LAST[m.direction] || 'The last was of ') + nameOf(m);
 	if (m.result !== 'completed')
 		return what + ', and it did not complete' + (m.reason ? ': ' + m.reason : '') + '.';
 	return what + ': ' + [is(took(m)) ? seconds(took(m)) : '', m.rounds_begun > 0 ? plural(m.rounds_begun, 'round') : '',
