@@ -444,6 +444,10 @@ self(const struct agent *a, struct sample *s)
 	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
 	add_note(s->host.notes, sizeof(s->host.notes), a->observers ? observers_notes(a->observers) : "");
 	add_note(s->host.notes, sizeof(s->host.notes), a->prober ? prober_note(a->prober) : "");
+	if (a->trace) {
+		trace_sample(a->trace, s);
+		add_note(s->host.notes, sizeof(s->host.notes), trace_trouble(a->trace));
+	}
 }
 
 static void
