@@ -13,12 +13,13 @@ import traceback
 
 import check_api
 import check_features
+import check_overhead
 import check_rounds
 import check_store
 from tap import Tap
 from witness import Witness, fields
 
-STEPS = ('clean', 'fail', 'after_off', 'mid_round', 'save')
+STEPS = ('clean', 'sampled', 'fail', 'after_off', 'mid_round', 'save')
 IDLE_CPU_LIMIT = 0.002  # of one CPU; make bench prints it too: a time is never asserted
 MAX_PSS_KIB = 12 * 1024
 
@@ -82,34 +83,39 @@ def check_capture(tap, witness):
     tap.equal(whole, len(lines), 'the capture is JSON, line by line')
 
 
-def check_boot(tap, directory):
-    boot = os.path.basename(os.path.normpath(directory)).split('.')[0].split('-')[0]
+def check_boot(tap, boot, directory):
+    """Returns the trace follower's account of the boot's first migration, or None."""
     tap.begin(boot)
     result, console = read(os.path.join(directory, 'result')), read(os.path.join(directory, 'console.log'))
     console = console.replace('\r', '')
     if not tap.ok(result.startswith('rc=0 '), 'the scenario ran to its end', result,
                   '\n'.join(x for x in console.splitlines() if 'LAB' in x)[-1500:]):
-        return
+        return None
     witness = Witness(os.path.join(directory, 'out'))
     steps, journal = steps_of(console), read_journal(tap, witness)
     check_rounds.check(tap, boot, witness, steps, journal)
+    followed = check_overhead.check(tap, boot, witness, steps, journal)
     api = check_api.check(tap, witness, journal)
     check_features.check(tap, boot, witness, api.json('features.json'))
     check_store.check(tap, witness, journal, domains=4)
     check_usage(tap, boot, witness)
     check_ends(tap, witness)
     check_capture(tap, witness)
+    return followed
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__.splitlines()[0])
-    tap = Tap()
+    tap, followed = Tap(), {}
     for directory in sys.argv[1:]:
+        boot = os.path.basename(os.path.normpath(directory)).split('.')[0].split('-')[0]
         try:
-            check_boot(tap, directory)
+            followed[boot] = check_boot(tap, boot, directory)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as e:
             tap.ok(False, 'what the boot left can be read', repr(e), traceback.format_exc())
+    if followed.get('pml') and followed.get('wp'):
+        check_overhead.check_boots(tap, followed['pml'], followed['wp'])
     tap.end()
 
 

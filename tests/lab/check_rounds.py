@@ -67,9 +67,8 @@ def check_all_seen(tap, boot, step, record, episode):
     tap.equal(record['final']['pages'], episode.cleans[-1].dirty, '%s: the final pass' % step)
 
 
-def check_whole(tap, boot, record, episode):
+def check_whole(tap, boot, step, record, episode):
     """A migration that was seen from its beginning to its end."""
-    step = 'clean'
     check_all_seen(tap, boot, step, record, episode)
     tap.equal(record['rounds_unseen'], 0, '%s: rounds_unseen says that nothing was missed' % step)
     tap.ok(all(r['pages_dirtied'] is not None for r in record['rounds']),
@@ -86,20 +85,20 @@ def check_whole(tap, boot, record, episode):
     tap.equal(record['tracking_left_on'], False, '%s: tracking was not left on' % step)
     tap.ok(record['downtime_seconds'] is not None and 0 < record['downtime_seconds'] < 5,
            '%s: the downtime is known' % step, record['downtime_seconds'])
-    check_dirty_rate(tap, boot, record)
+    check_dirty_rate(tap, boot, step, record)
 
 
-def check_dirty_rate(tap, boot, record):
+def check_dirty_rate(tap, boot, step, record):
     first = record['rounds'][0]['pages_dirtied']
     tap.ok(WORKING_SET <= first <= WORKING_SET * 1.25,
-           'clean: round 0 dirtied the guest\'s working set, %d pages, and little more' % WORKING_SET, first)
+           '%s: round 0 dirtied the guest\'s working set, %d pages, and little more' % (step, WORKING_SET), first)
     if boot == 'npt':
         return # QEMU's guest gets what time the machine has
     for r in record['rounds'][1:]:
         if r['seconds'] and r['seconds'] > 0.4:
             rate = r['pages_dirtied'] / r['seconds']
-            tap.ok(0.4 * RATE < rate < 1.4 * RATE, 'clean: round %d has the guest\'s dirty rate, about %d pages/s' %
-                   (r['n'], RATE), rate)
+            tap.ok(0.4 * RATE < rate < 1.4 * RATE, '%s: round %d has the guest\'s dirty rate, about %d pages/s' %
+                   (step, r['n'], RATE), rate)
 
 
 def check_after_off(tap, boot, witness, record, episode):
@@ -165,10 +164,10 @@ def check(tap, boot, witness, steps, journal):
         return
     for step, record, episode in zip(steps, journal, witness.episodes):
         tap.equal(record['name'], 'work', '%s: the guest\'s name' % step)
-        if step in ('clean', 'after_off', 'mid_round'):
+        if step in ('clean', 'sampled', 'after_off', 'mid_round'):
             check_witnesses(tap, witness, step, episode)
-        if step == 'clean':
-            check_whole(tap, boot, record, episode)
+        if step in ('clean', 'sampled'):
+            check_whole(tap, boot, step, record, episode)
         elif step == 'after_off':
             check_after_off(tap, boot, witness, record, episode)
         elif step == 'mid_round':

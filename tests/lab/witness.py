@@ -5,14 +5,22 @@ import re
 
 
 class Operation:
-    """One log-dirty operation as bpfdirty saw it; at: seconds since 1970, by Dom0's clock."""
+    """One log-dirty operation as bpfdirty saw it; at: when it returned, in seconds since 1970, by Dom0's clock. Its
+    begin and end by the TSC are computed from the pair of stamps that bpfdirty took a little later."""
 
     def __init__(self, fields, offset):
         self.at = float(fields['mono']) + offset
         self.seconds = float(fields['us']) / 1e6
+        self.mono, self.pair = float(fields['mono']), (float(fields.get('tsc_mono', 0)), int(fields.get('tsc', 0)))
         self.pid, self.domid = int(fields['pid']), int(fields['dom'])
         self.op, self.final = fields['op'], fields['mode'] == '1'
         self.result, self.dirty = int(fields['ret']), int(fields['dirty'])
+
+    def tsc(self, hz):
+        """(begin, end)"""
+        mono, tsc = self.pair
+        end = tsc - (mono - self.mono) * hz
+        return end - self.seconds * hz, end
 
 
 class Episode:
@@ -43,6 +51,7 @@ class Witness:
         self.out = out
         self.operations, self.episodes = [], []
         self.complete = False
+        self.clocks = [] # (CLOCK_MONOTONIC, TSC) at the begin and at the end
         self.read_observed()
         self.group()
 
@@ -60,6 +69,8 @@ class Witness:
         offset = None
         for line in self.text('observed.txt').splitlines():
             f = fields(line)
+            if line.startswith('BPF clock') and 'tsc' in f:
+                self.clocks.append((float(f['tsc_mono']), int(f['tsc'])))
             if line.startswith('BPF clock') and offset is None:
                 offset = float(f['real']) - float(f['mono'])
             elif line.startswith('BPF mono='):
@@ -83,6 +94,10 @@ class Witness:
                 e.cleans.append(o)
             elif o.op == 'OFF':
                 e.off = o
+
+    def tsc_hz(self):
+        (mono, tsc), (mono_end, tsc_end) = self.clocks[0], self.clocks[-1]
+        return (tsc_end - tsc) / (mono_end - mono)
 
     def stream(self, step):
         """Pages with data in each pass of a migration's stream; pass 0 is the whole memory."""

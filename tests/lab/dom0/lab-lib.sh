@@ -22,15 +22,17 @@ wait_for() {
 
 # start_guest NAME MB RATE: a PVH guest that writes MB MiB over and over, RATE MiB/s (0: as fast as it
 # can; MB 0: idle). No self-tests, no check of the page tables: in the emulator they take seconds.
+#   $GUEST_CPUS   where it may run if there is more than Dom0's CPU (default: 1)
+#   $GUEST_VCPUS  (default: 1)
 start_guest() {
     pin=
-    [ "$(xl info | sed -n 's/^nr_cpus *: //p')" = 1 ] || pin='cpus="1"'
+    [ "$(xl info | sed -n 's/^nr_cpus *: //p')" = 1 ] || pin="cpus=\"${GUEST_CPUS:-1}\""
     cat > "/etc/xen/$1.cfg" <<G
 name="$1"
 type="pvh"
 memory=$GUEST_MEMORY
 maxmem=$GUEST_MEMORY
-vcpus=1
+vcpus=${GUEST_VCPUS:-1}
 $pin
 kernel="/boot/vmlinux"
 ramdisk="/boot/domU.cpio.gz"
@@ -58,6 +60,15 @@ migrate() {
     migrate_rc=$?
     ts "migrate $1 end rc=$migrate_rc domid $(domid "$1" 2>/dev/null)"
     return $migrate_rc
+}
+
+# kill_receiver: the receiving side of a migration and its helper die
+kill_receiver() {
+    for p in $(pidof xl libxl-save-helper); do
+        case $(tr '\0' ' ' < "/proc/$p/cmdline") in
+        'xl migrate-receive '* | *--restore-domain*) kill -9 "$p" ;;
+        esac
+    done
 }
 
 # save_guest NAME FILE

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <x86intrin.h>
 
 #define IOCTL_PRIVCMD_HYPERCALL 0x305000
 #define HYPERVISOR_DOMCTL 36
@@ -242,15 +243,40 @@ word(const uint8_t *p)
 	return v;
 }
 
-/* What ties the stamps of the other lines, CLOCK_MONOTONIC, to the time of day. */
+static uint64_t
+mono_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+/* CLOCK_MONOTONIC and the TSC at one moment: of some tries the one that was least disturbed. The stamps of Xen's
+ * trace are the TSC's, which Dom0 reads unchanged. */
+static void
+read_pair(uint64_t *mono, uint64_t *tsc)
+{
+	uint64_t best = UINT64_MAX;
+	for (int i = 0; i < 5; i++) {
+		uint64_t before = __rdtsc(), now = mono_ns(), after = __rdtsc();
+		if (after - before < best) {
+			best = after - before;
+			*mono = now;
+			*tsc = before + best / 2;
+		}
+	}
+}
+
+/* What ties the stamps of the other lines, CLOCK_MONOTONIC, to the time of day and to the TSC. */
 static void
 print_clocks(void)
 {
-	struct timespec mono, real;
-	clock_gettime(CLOCK_MONOTONIC, &mono);
+	struct timespec real;
+	uint64_t mono, tsc, wall = mono_ns();
 	clock_gettime(CLOCK_REALTIME, &real);
-	printf("BPF clock mono=%.6f real=%.6f\n", mono.tv_sec + mono.tv_nsec / 1e9,
-		real.tv_sec + real.tv_nsec / 1e9);
+	read_pair(&mono, &tsc);
+	printf("BPF clock mono=%.6f real=%.6f tsc=%llu tsc_mono=%.9f\n", wall / 1e9,
+		real.tv_sec + real.tv_nsec / 1e9, (unsigned long long)tsc, mono / 1e9);
 }
 
 static volatile sig_atomic_t stopped;
@@ -300,7 +326,7 @@ main(void)
 			continue;
 		}
 		uint32_t op = word(e.domctl + 16);
-		uint64_t pages;
+		uint64_t pages, mono, tsc;
 		memcpy(&pages, e.domctl + 40, 8);
 		if (op == OP_PEEK) {
 			peeks++;
@@ -308,12 +334,13 @@ main(void)
 		}
 		if (op == OP_ENABLE_LOGDIRTY || op == OP_OFF)
 			tracked = op == OP_ENABLE_LOGDIRTY;
+		read_pair(&mono, &tsc);
 		printf("BPF mono=%.6f us=%.0f pid=%u comm=%.16s dom=%u op=%s mode=%u pages=%llu "
-		       "ret=%lld fault=%u dirty=%u\n",
+		       "ret=%lld fault=%u dirty=%u tsc=%llu tsc_mono=%.9f\n",
 			e.end / 1e9, (e.end - e.begin) / 1e3, (unsigned)(e.pid_tgid >> 32), e.comm,
 			word(e.domctl + 8) & 0xffff, op_name(op), word(e.domctl + 20),
 			(unsigned long long)pages, (long long)e.ret, word(e.domctl + 48),
-			word(e.domctl + 52));
+			word(e.domctl + 52), (unsigned long long)tsc, mono / 1e9);
 	}
 	print_clocks();
 	printf("BPF end peeks=%u\n", peeks);

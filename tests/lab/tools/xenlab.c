@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* xenlab: what the hypervisor says of itself when the lab asks it: version, command line, physinfo and the
- * featuresets. Another program than the agent, so that the lab's assertions have a second witness. */
+ * featuresets. Another program than the agent, so that the lab's assertions have a second witness.
+ *   xenlab cpu               the CPU time of each domain, in ns, as Xen accounts it
+ *   xenlab track DOM N MS    log-dirty by hand, without a migration: ENABLE, N harvests MS apart, OFF; the pages
+ *                            that each found, and the CPU time of that domain. Spoils a migration under way. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <time.h>
 #include <xenctrl.h>
 #include <xenguest.h>
 #include <xen/version.h>
@@ -81,12 +85,69 @@ info(void)
 	printf("LEVELLING rc=%d caps=%#x\n", rc, lc);
 }
 
+static uint64_t
+cpu_ns(uint32_t domid)
+{
+	xc_domaininfo_t d;
+	if (xc_domain_getinfolist(xch, domid, 1, &d) != 1 || d.domain != domid)
+		return 0;
+	return d.cpu_time;
+}
+
+static int
+cpu(void)
+{
+	xc_domaininfo_t d[64];
+	int n = xc_domain_getinfolist(xch, 0, 64, d);
+	for (int i = 0; i < n; i++)
+		printf("CPU dom=%u ns=%" PRIu64 "\n", d[i].domain, (uint64_t)d[i].cpu_time);
+	return n < 0;
+}
+
+static void
+wait_until(double mono)
+{
+	struct timespec t = {(time_t)mono, (long)((mono - (time_t)mono) * 1e9)};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
+static int
+track(uint32_t domid, unsigned n, double period)
+{
+	DECLARE_HYPERCALL_BUFFER(unsigned long, bits);
+	xc_shadow_op_stats_t stats;
+	struct timespec now;
+	xen_pfn_t top = 0;
+	int r = xc_domain_maximum_gpfn(xch, domid, &top);
+	bits = xc_hypercall_buffer_alloc_pages(xch, bits, top / 8 / 4096 + 1);
+	if (r || !bits || xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0))
+		return printf("TRACK dom=%u: %s\n", domid, strerror(errno)), 1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	printf("TRACK dom=%u op=on dirty=0 ns=%" PRIu64 "\n", domid, cpu_ns(domid));
+	for (unsigned i = 1; i <= n; i++) {
+		wait_until(now.tv_sec + now.tv_nsec / 1e9 + i * period);
+		r = xc_logdirty_control(xch, domid, XEN_DOMCTL_SHADOW_OP_CLEAN, HYPERCALL_BUFFER(bits),
+			top + 1, 0, &stats) < 0;
+		printf("TRACK dom=%u op=clean dirty=%u ns=%" PRIu64 "\n", domid, r ? 0 : stats.dirty_count,
+			cpu_ns(domid));
+	}
+	r |= xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);
+	xc_hypercall_buffer_free_pages(xch, bits, top / 8 / 4096 + 1);
+	return r;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	xch = xc_interface_open(NULL, NULL, 0);
 	if (!xch)
 		return printf("xc_interface_open: %s\n", strerror(errno)), 1;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 2 && !strcmp(argv[1], "cpu"))
+		return cpu();
+	if (argc == 5 && !strcmp(argv[1], "track"))
+		return track(atoi(argv[2]), atoi(argv[3]), atof(argv[4]) / 1e3);
 	info();
 	return 0;
 }

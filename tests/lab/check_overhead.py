@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tracking cost, by the agent, against the lab's own follower of the same trace buffers, counted by exits.py.
+
+The follower's file is searched between two moments by the TSC: where ENABLE began and where OFF began, which bpfdirty saw.
+Outside of them there is no write to a log-dirty page, nor a full PML buffer."""
+import exits
+from witness import fields
+
+CAUSED = ('violations', 'pml_full', 'recalcs')
+PML_BUFFER = 512        # entries
+CPU_LIMIT = 0.01        # of Dom0's CPU time, printed beside what was seen: a time is never asserted
+MAX_LOGGING = 0.01      # of the violations under write protection: what PML may leave of logging exits
+MAX_RECALCS = 0.1       # by which the recalculations of both boots may differ
+SAME_CYCLES = 0.01      # of the cycles: two computations from one trace
+ROUNDING = 1e-6
+
+
+class Followed:
+    """The follower's account of one tracking; pml and wp compare theirs."""
+
+    def __init__(self, tap, boot, witness, step, episode):
+        self.text = witness.text('follow-%s.txt' % step)
+        ends = [fields(x) for x in self.text.splitlines() if x.startswith('FOLLOW end')]
+        self.trace = None
+        if not tap.ok(ends and int(ends[-1].get('overruns', 1)) == 0 and int(ends[-1]['bytes']) > 0,
+                      '%s: the follower of the trace buffers ran, and was never a buffer behind' % step, self.text):
+            return
+        self.trace = exits.read(witness.path('trace-%s.xt' % step), svm=boot == 'npt')
+        tap.equal(self.trace.lost, 0, '%s: Xen lost no record of the trace' % step)
+        hz = witness.tsc_hz()
+        self.begin, self.end = episode.enable.tsc(hz)[0], episode.off.tsc(hz)[0]
+        tap.ok(self.trace.first < self.begin and self.end < self.trace.last,
+               '%s: the trace holds the whole tracking' % step, (self.trace.first, self.begin, self.end, self.trace.last))
+        self.caused = self.trace.caused(self.trace.of(episode.domid, self.begin, self.end))
+        ever = self.trace.caused(self.trace.of(episode.domid))
+        for name in ('violations', 'pml_full'):
+            tap.equal(ever[name].count, self.caused[name].count, '%s: no %s outside of the tracking' %
+                      (step, name.replace('_', '-')))
+        tap.note('%s: the follower counted %s' % (step, ', '.join('%s %d (%d before or after)' % (
+            n, self.caused[n].count, ever[n].count - self.caused[n].count) for n in CAUSED)))
+
+    def count(self, name):
+        return self.caused[name].count
+
+
+def parts(record):
+    """The rounds and the final pass."""
+    return record['rounds'] + [record['final']]
+
+
+def check_witnesses(tap, boot, step, seen, episode):
+    """Follower and observer are two witnesses: they must agree before the agent is judged."""
+    dirtied = sum(episode.dirtied)
+    full = sum(d // PML_BUFFER for d in episode.dirtied)
+    if boot == 'pml':
+        tap.equal(seen.count('pml_full'), full, '%s: the follower saw as many full PML buffers as the harvests\' pages fill' %
+                  step)
+    else:
+        tap.equal(seen.count('violations'), dirtied, '%s: the follower saw a violation for each page that was harvested' % step)
+        tap.equal(seen.count('pml_full'), 0, '%s: and no full PML buffer' % step)
+
+
+def check_counts(tap, step, record, seen):
+    o = record['overhead']
+    tap.equal((o['lost_records'], o['torn_windows']), (0, 0), '%s: the agent lost no record and tore no window' % step)
+    tap.equal(o['sampled_fraction'], 1, '%s: all of the tracking was traced' % step)
+    for name in CAUSED:
+        tap.equal(o[name], seen.count(name), '%s: %s: the agent counted what the follower did, %d' %
+                  (step, name, seen.count(name)))
+        cycles = seen.caused[name].on_cpu
+        tap.near(o[{'violations': 'violation_cycles', 'pml_full': 'pml_full_cycles', 'recalcs': 'recalc_cycles'}[name]],
+                 cycles, cycles * SAME_CYCLES, '%s: %s: and their cycles, %d' % (step, name, cycles))
+        rounds = [p['overhead'][name] if p.get('overhead') else None for p in parts(record)]
+        tap.ok(None not in rounds and sum(rounds) == o[name], '%s: %s: the rounds and the final pass add up to it' %
+               (step, name), rounds, o[name])
+
+
+def check_rounds(tap, boot, step, record, episode):
+    """Round by round, against the observer's harvests: no stamp of the trace is needed for that."""
+    for i, (part, dirty) in enumerate(zip(parts(record), episode.dirtied)):
+        o, of = part.get('overhead'), 'round %d' % i if i < len(record['rounds']) else 'the final pass'
+        if not tap.ok(o, '%s: %s has its overhead' % (step, of), part):
+            continue
+        if boot == 'pml':
+            tap.equal(o['pml_full'], dirty // PML_BUFFER, '%s: %s: a full PML buffer for each %d of its %d pages' %
+                      (step, of, PML_BUFFER, dirty))
+        else:
+            tap.equal(o['violations'], dirty, '%s: %s: a violation for each of its %d pages' % (step, of, dirty))
+
+
+def near(tap, got, want, text):
+    tap.near(got, want, abs(want) * ROUNDING + 1e-12, text)
+
+
+def check_formulas(tap, boot, step, o, pages):
+    """The figures of the design, computed again."""
+    cycles = o['violation_cycles'] + o['pml_full_cycles'] + o['recalc_cycles']
+    tap.equal(o['pages_dirtied'], pages, '%s: pages dirtied' % step)
+    near(tap, o['overhead_ratio'], cycles / (o['traced_seconds'] * o['vcpus'] * o['cpu_hz']), '%s: overhead_ratio' % step)
+    near(tap, o['exits_per_kpage'], 1000.0 * (o['violations'] + o['pml_full']) / pages, '%s: exits_per_kpage' % step)
+    near(tap, o['recalc_exits_per_kpage'], 1000.0 * o['recalcs'] / pages, '%s: recalc_exits_per_kpage' % step)
+    near(tap, o['cycles_per_page'], cycles / pages, '%s: cycles_per_page' % step)
+    tap.equal((o['splits'], o['avoided_exits']), (o['violations'], pages - o['pml_full']) if boot == 'pml' else (None, None),
+              '%s: splits and avoided exits are given under PML, and only there' % step)
+
+
+def check_whole(tap, boot, witness, record, episode):
+    """A tracking that was traced from its begin to its end. Returns the follower's account."""
+    step = 'clean'
+    tap.equal((record['mode_source'], record.get('mode_note')), ('trace', ''),
+              '%s: the tracking mode was decided by the trace, and nothing contradicts it' % step)
+    if not tap.ok(record.get('overhead'), '%s: the record says what tracking cost' % step, record):
+        return None
+    seen = Followed(tap, boot, witness, step, episode)
+    if not seen.trace:
+        return None
+    check_witnesses(tap, boot, step, seen, episode)
+    check_counts(tap, step, record, seen)
+    check_rounds(tap, boot, step, record, episode)
+    check_formulas(tap, boot, step, record['overhead'], sum(episode.dirtied))
+    return seen
+
+
+def check_sampled(tap, boot, step, record):
+    """Traced in part, as by default."""
+    o = record.get('overhead')
+    if not tap.ok(o, '%s: the record says what tracking cost' % step, record):
+        return
+    tap.equal((o['lost_records'], o['torn_windows']), (0, 0), '%s: the agent lost no record and tore no window' % step)
+    tap.ok(0 < o['sampled_fraction'] < 1, '%s: a part of the tracking was traced' % step, o['sampled_fraction'])
+    tap.note('%s: %.1f %% traced, %s exits per 1000 pages, overhead %s' % (
+        step, 100 * o['sampled_fraction'], o['exits_per_kpage'], o['overhead_ratio']))
+
+
+def cpu_of(witness, moment):
+    """(ns of the agent's halves, ns of Dom0)"""
+    agent = [int(fields(x)['ns']) for x in witness.text('usage.txt').splitlines() if x.split()[0] == moment]
+    dom0 = [int(fields(x)['ns']) for x in witness.text('domain-cpu.txt').splitlines()
+            if x.startswith(moment + ' dom=0 ')]
+    return sum(agent), sum(dom0)
+
+
+def note_cpu(tap, boot, witness):
+    begin, end = cpu_of(witness, 'sampled-begin'), cpu_of(witness, 'sampled-end')
+    if end[1] <= begin[1]:
+        return
+    share = (end[0] - begin[0]) / (end[1] - begin[1])
+    of_limit = '' if boot == 'npt' else ' (%.2f of the limit)' % (share / CPU_LIMIT)  # QEMU's clock is the host's
+    tap.note('sampled: the agent took %.2f %% of Dom0\'s CPU time over the migration%s' % (100 * share, of_limit))
+
+
+def check(tap, boot, witness, steps, journal):
+    """Returns the follower's account of the clean step, or None."""
+    seen = None
+    for step, record, episode in zip(steps, journal, witness.episodes):
+        if step == 'clean' and episode.enable and episode.off:
+            seen = check_whole(tap, boot, witness, record, episode)
+        elif step == 'sampled':
+            check_sampled(tap, boot, step, record)
+            note_cpu(tap, boot, witness)
+    table = witness.text('cli-overhead.txt')
+    tap.ok(table.strip(), 'xenscope overhead prints its table')
+    tap.note(table)
+    return seen
+
+
+def check_boots(tap, pml, wp):
+    """The same guest with PML and without."""
+    tap.begin('pml against wp')
+    logging = pml.count('violations') + pml.count('pml_full')
+    tap.ok(logging <= MAX_LOGGING * wp.count('violations'),
+           'PML leaves %d logging exits of the %d under write protection, at most 1 in 100' %
+           (logging, wp.count('violations')))
+    a, b = pml.count('recalcs'), wp.count('recalcs')
+    tap.ok(abs(a - b) <= MAX_RECALCS * max(a, b), 'the recalculations are alike, %d and %d' % (a, b))
+
