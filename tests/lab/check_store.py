@@ -48,6 +48,10 @@ def check_tracking(tap, public, record, episode):
     tap.equal(outside, [], 'the RRD has them at the time of the harvests, and at no other')
     tracked = total(series.get('tracked_seconds', []))
     tap.near(tracked, end - begin, 1.0, 'the RRD holds the time of tracking, %.1f s' % (end - begin))
+    for name in 'violations', 'pml_full', 'recalcs':
+        want = (record.get('overhead') or {}).get(name)
+        if want is not None:
+            tap.near(total(series.get(name, [])), want, max(0.1, want * 0.005), 'the RRD holds the exits: %s, %d' % (name, want))
 
 
 def check_host(tap, public, record, episode, domains):
