@@ -70,6 +70,14 @@ def check_ends(tap, witness):
     tap.equal(witness.text('uprobes-left.txt').strip(), '', 'and leaves no probe in the kernel')
 
 
+def check_guest(tap, witness):
+    """The guest finds in each page what it wrote last."""
+    beats = [fields(line) for name in ('guest-work.log', 'guest-work--incoming.log')
+             for line in witness.text(name).splitlines() if 'DOMU t=' in line]
+    tap.ok(beats and all(b.get('bad') == '0' for b in beats), 'no page that the guest wrote was lost on the way',
+           beats[-1:])
+
+
 def check_capture(tap, witness):
     lines = witness.text('capture.jsonl').splitlines()
     if not lines:
@@ -100,6 +108,7 @@ def check_boot(tap, boot, directory):
     check_store.check(tap, witness, journal, domains=4)
     check_usage(tap, boot, witness)
     check_ends(tap, witness)
+    check_guest(tap, witness)
     check_capture(tap, witness)
     return followed
 

@@ -12,7 +12,7 @@ class Operation:
         self.at = float(fields['mono']) + offset
         self.seconds = float(fields['us']) / 1e6
         self.mono, self.pair = float(fields['mono']), (float(fields.get('tsc_mono', 0)), int(fields.get('tsc', 0)))
-        self.pid, self.domid = int(fields['pid']), int(fields['dom'])
+        self.pid, self.domid, self.comm = int(fields['pid']), int(fields['dom']), fields['comm']
         self.op, self.final = fields['op'], fields['mode'] == '1'
         self.result, self.dirty = int(fields['ret']), int(fields['dirty'])
 
