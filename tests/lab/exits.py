@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""exits.py FILE [--svm] [--json]
+"""exits.py FILE [--svm] [--strict]
 
 The lab's own count of the exits in a raw trace (xentrace's, tracefollow's), by domain and reason. It shares no code with the
 agent and must never: it is what the agent is measured against. Layout of the records: xen/include/public/trace.h.
 
-cycles: of the arcs from a vCPU's exit to its next entry; on_cpu: the same less the time in which it had no CPU."""
+cycles: of the arcs from a vCPU's exit to its next entry; on_cpu: the same less the time in which it had no CPU.
+strict: who runs is told by a switch alone, not by "continue running" nor by what is said where records were lost; so counts
+xenscope trace, as the reference counts of its tests were made."""
 import collections
-import json
 import struct
 import sys
 
@@ -65,8 +66,8 @@ def records(data):
 
 
 class Trace:
-    def __init__(self, data, svm=False):
-        self.svm, self.records, self.lost = svm, 0, 0
+    def __init__(self, data, svm=False, strict=False):
+        self.svm, self.strict, self.records, self.lost = svm, strict, 0, 0
         self.first = self.last = None
         self.exits = []
         self.entries = collections.Counter()  # by domain
@@ -84,12 +85,15 @@ class Trace:
             self.last = max(self.last or r.tsc, r.tsc)
         if r.event == LOST_RECORDS: # says who runs when it is written
             self.lost += r.data[0]
-            self.running[r.cpu] = r.data[1] & 0xffff, r.data[1] >> 16
+            if self.strict:
+                self.running.pop(r.cpu, None)
+            else:
+                self.running[r.cpu] = r.data[1] & 0xffff, r.data[1] >> 16
             self.latest.pop(r.cpu, None)
             self.step(r, 'lost', None)
         elif r.event & ~0xff0 == RUNSTATE_CHANGE:
             self.runstate(r, old=r.event >> 8 & 3, new=r.event >> 4 & 3)
-        elif r.event == CONTINUE_RUNNING:
+        elif r.event == CONTINUE_RUNNING and not self.strict:
             self.running[r.cpu] = self.vcpu_of(r)
         elif r.event == VMENTRY:
             who = self.who(r)
@@ -125,10 +129,12 @@ class Trace:
         self.steps.append((r.tsc, self.records, r.cpu, what, who, e))
 
     def close(self):
-        """The arcs, in the order of time: a vCPU may enter on another CPU than it left. One that was open on a CPU when
-        records of it were lost is not known to end where the next entry is."""
-        opened, away = {}, {}
+        """The arcs, in the order of time: a vCPU may enter on another CPU than it left, once it was seen to stop there. Where
+        records were lost it may have done anything: an arc of that CPU, or of a vCPU that had none, is given up."""
+        opened, away, place = {}, {}, {}
         for tsc, _, cpu, what, who, e in sorted(self.steps, key=lambda s: s[:2]):
+            if what in ('run', 'entry') and who not in away and place.get(who, cpu) != cpu:
+                opened.pop(who, None)
             if what == 'exit':
                 opened[who] = e
                 away.pop(who, None)
@@ -142,7 +148,8 @@ class Trace:
                 e = opened.pop(who)
                 e.cycles = tsc - e.tsc
             elif what == 'lost':
-                opened = {v: e for v, e in opened.items() if e.cpu != cpu}
+                opened = {v: e for v, e in opened.items() if place[v] != cpu and v not in away}
+            place[who] = cpu
         self.steps = []
 
     def domains(self):
@@ -176,22 +183,17 @@ class Trace:
         return {reason: Sum(e for e in of if e.reason == reason) for reason in sorted({e.reason for e in of})}
 
 
-def read(path, svm=False):
+def read(path, svm=False, strict=False):
     with open(path, 'rb') as f:
-        return Trace(f.read(), svm)
+        return Trace(f.read(), svm, strict)
 
 
 def main():
     options = [a for a in sys.argv[1:] if a.startswith('--')]
     files = [a for a in sys.argv[1:] if not a.startswith('--')]
-    if len(files) != 1 or set(options) - {'--svm', '--json'}:
+    if len(files) != 1 or set(options) - {'--svm', '--strict'}:
         sys.exit(__doc__.splitlines()[0])
-    t = read(files[0], '--svm' in options)
-    if '--json' in options:
-        print(json.dumps({'lost_records': t.lost, 'domains': [
-            {'domid': d, 'exits': [{'reason': r, 'count': s.count, 'cycles': s.cycles}
-                                   for r, s in t.by_reason(d).items()]} for d in t.domains()]}))
-        return
+    t = read(files[0], '--svm' in options, '--strict' in options)
     print('records=%d lost=%d tsc=%s..%s' % (t.records, t.lost, t.first, t.last))
     for d in t.domains():
         of = t.of(d)
