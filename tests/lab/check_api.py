@@ -83,6 +83,9 @@ def check_migrations(tap, api, journal):
     under_way = [r for r in running if r['result'] == 'running']
     tap.equal([r['id'] for r in under_way], [r['id'] for r in journal[:1]],
               'while it ran, the migration was served as running, by the id that the journal has')
+    stale = api.witness.text('stale.json')
+    if stale:
+        tap.equal(load(stale).get('stale'), True, 'when the agent was killed, its last figures were shown as stale')
     values = samples(api.witness.text('running-metrics.txt'))
     tap.equal(values.get(('xenscope_migrations_running', '')), 1, 'and /metrics said that one is running')
 

@@ -17,7 +17,7 @@ def check_witnesses(tap, witness, step, episode):
     if episode.had_been_left_on:
         tap.ok(sent and sent[0] <= dirtied[0], '%s: the first harvest counts what had been left' % step, sent, dirtied)
         sent, dirtied = sent[1:], dirtied[1:]
-    tap.equal(sent, dirtied, '%s: the pages in the stream are those that the observer saw dirtied' % step)
+    tap.equal(sent, [d for d in dirtied if d], '%s: the pages in the stream are those that the observer saw dirtied' % step)
 
 
 def numbered(tap, step, record):
@@ -33,7 +33,7 @@ def numbered(tap, step, record):
 def harvest_of(episode, rounds, i):
     """Which of the observer's harvests ended this round: by its number, else counted from the end."""
     n = rounds[i]['n']
-    return n if n is not None else len(episode.cleans) - len(rounds) + i
+    return n if n is not None else episode.rounds - len(rounds) + i
 
 
 def check_figures(tap, boot, step, record, episode):
@@ -62,7 +62,7 @@ def check_figures(tap, boot, step, record, episode):
 
 def check_all_seen(tap, boot, step, record, episode):
     check_figures(tap, boot, step, record, episode)
-    tap.equal(len(record['rounds']), len(episode.cleans), '%s: as many rounds as the observer saw' % step)
+    tap.equal(len(record['rounds']), episode.rounds, '%s: as many rounds as the observer saw' % step)
     tap.ok(all(r['seen'] for r in record['rounds']), '%s: every round was seen' % step, record['rounds'])
     tap.equal(record['final']['pages'], episode.cleans[-1].dirty, '%s: the final pass' % step)
 
@@ -126,7 +126,7 @@ def check_mid_round(tap, boot, witness, record, episode):
     tap.ok(0 in harvests, '%s: round 0, harvested before the kill, is kept' % step, record['rounds'])
     tap.ok(record['rounds_unseen'] in (None, unseen), '%s: rounds_unseen counts the rounds that nobody saw' % step,
            record['rounds_unseen'], record['rounds'])
-    tap.ok(len(record['rounds']) == len(episode.cleans) or record['rounds_unseen'] is None,
+    tap.ok(len(record['rounds']) == episode.rounds or record['rounds_unseen'] is None,
            '%s: what was missed is not denied' % step, record)
     tap.ok(record['result'] in ('completed', 'lost'), '%s: it ended' % step, record['result'])
 

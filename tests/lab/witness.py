@@ -38,6 +38,12 @@ class Episode:
         return [c.dirty for c in self.cleans]
 
     @property
+    def rounds(self):
+        """How many rounds these operations are: a harvest that finds nothing begins none, and the final one ends none then."""
+        empty = len(self.cleans) > 1 and self.cleans[-1].final and self.cleans[-2].dirty == 0
+        return len(self.cleans) - (1 if empty else 0)
+
+    @property
     def begin(self):
         return (self.enable or self.off).at
 
