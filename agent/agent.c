@@ -538,7 +538,7 @@ agent_serve(struct agent *a, struct loop *loop)
 	a->loop = loop;
 	while ((r = serve_listen(a->config, &a->sockets, &where)) == -EADDRINUSE && a->lock >= 0 &&
 	    tick_now().mono < until)
-		(void) poll(NULL, 0, 100);
+		(void) poll(NULL, 0, 20);
 	if (r < 0) {
 		log_err("agent", "%s", where);
 		return r;

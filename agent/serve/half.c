@@ -12,7 +12,7 @@
 #include "serve/http.h"
 #include "serve/link.h"
 
-#define LOOK_SECONDS 0.5	 /* between two looks for an agent that takes our place */
+#define LOOK_SECONDS 0.1	 /* between two looks for an agent that takes our place */
 #define ORPHAN_SECONDS 86400.0	 /* after that long nobody waits for these figures any more */
 
 struct half {
