@@ -88,6 +88,8 @@ class Witness:
     def group(self):
         by_pid = {}
         for o in self.operations:
+            if o.comm == 'xenlab': # by hand
+                continue
             e = by_pid.get(o.pid)
             if e is None:
                 e = by_pid[o.pid] = Episode(o.domid, o.pid)
