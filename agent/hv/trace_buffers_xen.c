@@ -27,6 +27,7 @@
 
 struct cpu_buffer {
 	struct t_buf *meta; /* NULL: this CPU has none */
+	xen_pfn_t *frames;  /* of all pages while only the first one is mapped; then NULL */
 	uint32_t cons;	    /* ours; what is in the shared page is only written */
 	size_t peeked;
 };
@@ -116,6 +117,33 @@ waiting(const struct xen_buffers *x, const struct cpu_buffer *c, uint32_t prod)
 	return n > data_bytes(x) ? 0 : n;
 }
 
+/* Frames of memory that belongs to Xen itself; NULL with errno. */
+static void *
+map(struct xen_buffers *x, const xen_pfn_t *frames, size_t n, int prot)
+{
+	return xenforeignmemory_map(x->memory, DOMID_XEN, prot, n, frames, NULL);
+}
+
+/* All of a buffer, at its first reading: to let Xen record its indices are enough, and a migration may track the guest
+ * before some thousand pages are mapped. */
+static bool
+map_whole(struct xen_buffers *x, struct cpu_buffer *c)
+{
+	struct t_buf *whole;
+
+	if (!c->frames)
+		return true;
+	whole = map(x, c->frames, x->pages, PROT_READ | PROT_WRITE);
+	if (!whole) {
+		x->b.blind = true;
+		return false;
+	}
+	(void) xenforeignmemory_unmap(x->memory, c->meta, 1);
+	c->meta = whole;
+	freep(&c->frames);
+	return true;
+}
+
 static uint32_t
 produced(const struct cpu_buffer *c)
 {
@@ -129,7 +157,7 @@ xen_peek(struct trace_buffers *b, unsigned cpu, const uint8_t **ret)
 	struct cpu_buffer *c;
 	size_t n, at;
 
-	if (cpu >= b->cpus || !x->cpu[cpu].meta)
+	if (cpu >= b->cpus || !x->cpu[cpu].meta || !map_whole(x, &x->cpu[cpu]))
 		return 0;
 	c = &x->cpu[cpu];
 	n = waiting(x, c, produced(c));
@@ -204,9 +232,11 @@ xen_close(struct trace_buffers *b)
 		if (x->was_on)
 			(void) command(x, XEN_SYSCTL_TBUFOP_enable);
 	}
-	for (unsigned i = 0; x->cpu && i < b->cpus; i++)
+	for (unsigned i = 0; x->cpu && i < b->cpus; i++) {
 		if (x->cpu[i].meta)
-			(void) xenforeignmemory_unmap(x->memory, x->cpu[i].meta, x->pages);
+			(void) xenforeignmemory_unmap(x->memory, x->cpu[i].meta, x->cpu[i].frames ? 1 : x->pages);
+		free(x->cpu[i].frames);
+	}
 	if (x->info)
 		(void) xenforeignmemory_unmap(x->memory, x->info, x->info_pages);
 	free(x->cpu);
@@ -326,13 +356,6 @@ allocate(struct xen_buffers *x, size_t pages, struct xen_sysctl_tbuf_op *info, c
 	return fail(ret_why, r, "Xen does not make trace buffers of this size: make trace_pages smaller");
 }
 
-/* Frames of memory that belongs to Xen itself; NULL with errno. */
-static void *
-map(struct xen_buffers *x, const xen_pfn_t *frames, size_t n, int prot)
-{
-	return xenforeignmemory_map(x->memory, DOMID_XEN, prot, n, frames, NULL);
-}
-
 static int
 map_info(struct xen_buffers *x, const struct xen_sysctl_tbuf_op *info)
 {
@@ -352,8 +375,8 @@ map_info(struct xen_buffers *x, const struct xen_sysctl_tbuf_op *info)
 static int
 map_cpu(struct xen_buffers *x, unsigned cpu)
 {
-	_cleanup_(freep) xen_pfn_t *frames = NULL;
 	size_t bytes = x->info_pages * PAGE, offset;
+	struct cpu_buffer *c = &x->cpu[cpu];
 
 	if (offsetof(struct t_info, mfn_offset) + (cpu + 1) * sizeof(x->info->mfn_offset[0]) > bytes)
 		return -EPROTO;
@@ -362,13 +385,13 @@ map_cpu(struct xen_buffers *x, unsigned cpu)
 		return 0;
 	if ((offset + x->pages) * sizeof(uint32_t) > bytes)
 		return -EPROTO;
-	frames = xcalloc(x->pages, sizeof(*frames));
+	c->frames = xcalloc(x->pages, sizeof(*c->frames));
 	for (size_t i = 0; i < x->pages; i++)
-		frames[i] = ((const uint32_t *) x->info)[offset + i];
-	x->cpu[cpu].meta = map(x, frames, x->pages, PROT_READ | PROT_WRITE);
-	if (!x->cpu[cpu].meta)
+		c->frames[i] = ((const uint32_t *) x->info)[offset + i];
+	c->meta = map(x, c->frames, 1, PROT_READ | PROT_WRITE);
+	if (!c->meta)
 		return failure();
-	x->cpu[cpu].cons = x->cpu[cpu].meta->cons;
+	c->cons = c->meta->cons;
 	return 0;
 }
 

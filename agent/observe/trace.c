@@ -258,25 +258,35 @@ start(struct trace *t)
 	plan(t);
 }
 
+static double
+pause_of(struct trace *t, const struct followed *f, double at, double end)
+{
+	return isfinite(end) && end > at ? trace_reader_pause(t->reader, f->domid, at, end) : at;
+}
+
 /* A round of this domain ends at this moment, by a hypercall that returned at end (INFINITY: by none), and the next
- * one begins. Xen holds the domain for nearly all of the hypercall, but not yet at its very begin: in the middle the
- * exits of both rounds are apart. If more was decoded than up to its end, they are mixed in one sum. */
+ * one begins. Where in the hypercall the exits of both are apart, the trace itself tells: Xen stops the domain's
+ * vCPUs for it, and they may have run before that, or after it until Dom0 had a CPU again. If more was decoded than
+ * up to its end, both are mixed in one sum. */
 static void
 end_round(struct trace *t, struct followed *f, double at, double end)
 {
-	double edge = isfinite(end) ? (at + end) / 2 : at;
 	bool late = f->tracked && end < t->decoded;
+	double edge = at;
 
 	if (!t->on)
 		return;
 	f->torn = f->torn || late;
 	if (at > t->due && !is_continuous(t) && !is_awaited(t)) {
 		cut(t, t->due, t->due);
+		edge = pause_of(t, f, at, end);
 		trace_reader_read(t->reader, edge); /* of no window: it would have been over */
 		t->decoded = edge;
 		begin_at(t, at);
-	} else if (at > t->from)
+	} else if (at > t->from) {
+		edge = pause_of(t, f, at, end);
 		cut(t, at, edge);
+	}
 	f->torn = f->torn || late;
 }
 

@@ -4,12 +4,15 @@
 
 #include "base/util.h"
 #include "observe/trace_decode.h"
+#include "observe/trace_record.h"
 
 #define ALMOST_FULL 128u     /* bytes: a buffer with less room may have dropped a record */
 #define MAX_PEEKS 4	     /* of one buffer in a row; two empty it, as the second begins at its front */
 #define MAX_STAGED 4u	     /* buffers' worth of one CPU that wait to be decoded */
 #define LONG_ENOUGH 0.05     /* seconds: then two moments tell the TSC's rate better than Xen */
 #define HAS_STAMP 0x80000000u /* a record's first word: the TSC follows */
+#define RUNSTATE_STOPPED 3u  /* RUNSTATE_offline, public/vcpu.h: a paused vCPU that wants to run */
+#define INSIDE_SECONDS 20e-6 /* into a pause: further than the two clocks disagree */
 
 /* What was copied from one CPU's buffer and is not decoded. */
 struct staged {
@@ -236,6 +239,68 @@ void
 trace_reader_read(struct trace_reader *r, double until)
 {
 	read_until(r, until, false);
+}
+
+/* The time of a stamp, the other way round than tsc_of. */
+static double
+mono_of(const struct trace_reader *r, uint64_t tsc)
+{
+	double ticks = tsc < r->last.tsc ? -(double) (r->last.tsc - tsc) : (double) (tsc - r->last.tsc);
+
+	return r->last.mono + ticks / rate(r);
+}
+
+/* When the domain's vCPUs were stopped and went on again, by the runstate records that are staged. */
+struct pause {
+	uint32_t domid;
+	uint64_t from, to; /* TSC: others do not count */
+	uint64_t stopped;  /* the last one was, before the first went on; 0: none was */
+	uint64_t went_on;  /* UINT64_MAX: none did */
+};
+
+static void
+look_at_runstate(struct pause *p, uint32_t event, uint64_t tsc, uint32_t who)
+{
+	unsigned old = event >> 8 & 3, new = event >> 4 & 3;
+
+	if (who >> 16 != p->domid || tsc < p->from || tsc > p->to)
+		return;
+	if (old == RUNSTATE_STOPPED && tsc < p->went_on)
+		p->went_on = tsc;
+	if (new == RUNSTATE_STOPPED && tsc > p->stopped)
+		p->stopped = tsc;
+}
+
+static void
+look_for_pause(struct pause *p, const struct staged *s)
+{
+	for (size_t at = 0; s->n - at >= TRACE_HEAD_BYTES;) {
+		const uint8_t *record = s->bytes + at;
+		uint32_t head = trace_load32(record), n = trace_bytes_of(head);
+
+		if (n > s->n - at)
+			return;
+		if ((trace_event_of(head) & ~TRACE_RUNSTATES) == TRACE_EV_RUNSTATE && head & HAS_STAMP &&
+		    trace_words_of(head) > 0)
+			look_at_runstate(p, trace_event_of(head), trace_load64(record + TRACE_HEAD_BYTES),
+			    trace_load32(record + TRACE_HEAD_BYTES + 8));
+		at += n;
+	}
+}
+
+double
+trace_reader_pause(struct trace_reader *r, uint32_t domid, double from, double to)
+{
+	struct pause p = {.domid = domid, .went_on = UINT64_MAX};
+
+	read_until(r, from, false);
+	p.from = tsc_of(r, from);
+	p.to = tsc_of(r, to);
+	for (unsigned i = 0; i < MIN(r->buffers->cpus, r->cpus); i++)
+		look_for_pause(&p, &r->staged[i]);
+	if (p.stopped == 0 || p.stopped > p.went_on)
+		return from;
+	return mono_of(r, p.stopped) + MIN(INSIDE_SECONDS, (mono_of(r, p.went_on) - mono_of(r, p.stopped)) / 2);
 }
 
 int

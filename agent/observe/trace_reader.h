@@ -29,6 +29,10 @@ void trace_reader_woken(struct trace_reader *r);
 /* Empties the buffers and adds up what happened before this moment (CLOCK_MONOTONIC). */
 void trace_reader_read(struct trace_reader *r, double until);
 
+/* Reads up to from, and finds the moment at which Xen held all vCPUs of the domain, between from and to
+ * (CLOCK_MONOTONIC): the exits of two rounds are apart there. from, if no vCPU had to be stopped. */
+double trace_reader_pause(struct trace_reader *r, uint32_t domid, double from, double to);
+
 /* A domain's sums since trace_reader_forget. Sets all but from. */
 void trace_reader_sum(struct trace_reader *r, uint32_t domid, struct trace_window *w);
 void trace_reader_forget(struct trace_reader *r);

@@ -16,6 +16,8 @@
 #define MAX_SEEN 64
 
 #define RUNS 0x21101u /* runnable to running */
+#define STOPS 0x21031u /* running to offline */
+#define GOES_ON 0x21311u /* offline to runnable */
 #define ENTRY 0x81001u
 #define EXIT 0x81102u
 #define LOST 0x1f001u
@@ -153,6 +155,17 @@ runs(unsigned cpu, double at, uint32_t domid)
 	uint32_t who = domid << 16;
 
 	put(cpu, at, RUNS, &who, 1);
+}
+
+/* Xen stops a vCPU of this domain that runs there, for a while. */
+static __attribute__((unused)) void
+pauses(unsigned cpu, double from, double to, uint32_t domid)
+{
+	uint32_t who = domid << 16;
+
+	put(cpu, from, STOPS, &who, 1);
+	put(cpu, to, GOES_ON, &who, 1);
+	runs(cpu, to + 1e-6, domid);
 }
 
 /* An exit that takes a microsecond: 1000 cycles. */
