@@ -130,6 +130,7 @@ static const struct capture_field event_fields[] = {
     FIELD("op", UINT, true, event, op),
     FIELD("mode", UINT, true, event, mode),
     FIELD("result", INT, true, event, result),
+    FIELD("alone", BOOL, true, event, alone),
     FIELD("pages", UINT, true, event, pages),
     FIELD("dirty", UINT, true, event, dirty),
     FIELD("number", UINT, true, event, number),

@@ -105,6 +105,7 @@ struct event {
 	uint32_t domid;
 	uint32_t op, mode; /* EVENT_SHADOW_OP: enum shadow_op, SHADOW_MODE_FINAL */
 	int64_t result;	   /* of the call; < 0: failed */
+	bool alone;	   /* EVENT_SHADOW_OP: the better source, which sees all, has missed it */
 	uint64_t pages;	   /* EVENT_SHADOW_OP: page frames of the guest's physical space */
 	uint32_t dirty;	   /* EVENT_SHADOW_OP with CLEAN: pages found dirty */
 	uint32_t number;   /* EVENT_ROUND_NAMED */

@@ -23,6 +23,10 @@ void observers_free(struct observers *o);
 void observers_open(struct observers *o, const struct config *config, struct migrations *m,
     double last_seen, struct loop *loop);
 
+/* One that is open, the better ones first; observers_free closes it. observers_open does this for all that there
+ * are. */
+void observers_add(struct observers *o, struct migrations *m, struct observer *opened);
+
 /* Reads now what they hold, without waiting. */
 void observers_read(struct observers *o, const struct tick *now);
 

@@ -218,7 +218,7 @@ migration_operation(struct migrations *m, const struct event *e, const struct ti
 {
 	double began = isnan(e->seconds) ? e->at : e->at - e->seconds;
 
-	if (migration_is_covered(m, e->source, began) ||
+	if ((!e->alone && migration_is_covered(m, e->source, began)) ||
 	    !tracking_operation(m->tracking, e->domid, uuid_of(m, e->domid), e->pid, began, e->at))
 		return;
 	if (e->op == SHADOW_OP_ENABLE_LOGDIRTY)

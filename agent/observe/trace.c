@@ -414,9 +414,10 @@ operation(struct trace *t, const struct event *e, double now)
 	struct followed *f = find(t, e->domid);
 
 	if (e->result < 0 || e->source == SOURCE_PROBE || strncmp(e->comm, "xenscope", strlen("xenscope")) == 0 ||
-	    (t->best != SOURCE_NONE && e->source > t->best))
+	    (t->best != SOURCE_NONE && e->source > t->best && !e->alone))
 		return;
-	t->best = e->source;
+	if (!e->alone)
+		t->best = e->source;
 	if (e->op == SHADOW_OP_CLEAN && f && f->tracked)
 		harvest(t, f, e, at);
 	else if (e->op == SHADOW_OP_ENABLE_LOGDIRTY || (e->op == SHADOW_OP_CLEAN && !last)) {
