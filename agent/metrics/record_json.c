@@ -90,6 +90,7 @@ enum member_kind {
 	COUNT,	 /* int32_t or int64_t; UNSEEN is null */
 	NATURAL, /* uint32_t, uint64_t or pid_t */
 	NUMBER,	 /* double; NAN is null */
+	RATIO,	 /* the same to six digits: made of others when it is written, never read back */
 	FLAG,	 /* bool */
 };
 
@@ -193,15 +194,15 @@ static const struct member traced_members[] = {
 
 static const struct member tracked_member = FIGURE(NUMBER, tracked_seconds);
 static const struct member figure_members[] = {
-    FIGURE(NUMBER, sampled_fraction),
+    FIGURE(RATIO, sampled_fraction),
     FIGURE(COUNT, pages_dirtied),
     FIGURE(COUNT, splits),
     FIGURE(COUNT, avoided_exits),
-    FIGURE(NUMBER, overhead_ratio),
-    FIGURE(NUMBER, exits_per_kpage),
-    FIGURE(NUMBER, recalc_exits_per_kpage),
-    FIGURE(NUMBER, cycles_per_page),
-    FIGURE(NUMBER, harvest_seconds),
+    FIGURE(RATIO, overhead_ratio),
+    FIGURE(RATIO, exits_per_kpage),
+    FIGURE(RATIO, recalc_exits_per_kpage),
+    FIGURE(RATIO, cycles_per_page),
+    FIGURE(RATIO, harvest_seconds),
 };
 
 static const struct member evidence_members[] = {
@@ -240,6 +241,19 @@ gen_number(yajl_gen g, double v)
 	strbuf_number(&b, v);
 	(void) yajl_gen_number(g, b.text, b.n);
 	strbuf_done(&b);
+}
+
+static void
+gen_ratio(yajl_gen g, double v)
+{
+	char text[32];
+
+	if (!isfinite(v)) {
+		(void) yajl_gen_null(g);
+		return;
+	}
+	(void) snprintf(text, sizeof(text), "%.6g", v);
+	(void) yajl_gen_number(g, text, strlen(text));
 }
 
 static int64_t
@@ -290,6 +304,10 @@ gen_member(yajl_gen g, const struct member *m, const char *p)
 	case NUMBER:
 		memcpy(&number, p, sizeof(number));
 		gen_number(g, number);
+		break;
+	case RATIO:
+		memcpy(&number, p, sizeof(number));
+		gen_ratio(g, number);
 		break;
 	case FLAG:
 		(void) yajl_gen_bool(g, get_integer(m, p) != 0);
@@ -443,6 +461,7 @@ parse_member(const struct member *m, char *p, const json_t *v)
 	case NATURAL:
 		return parse_integer(m, p, v);
 	case NUMBER:
+	case RATIO:
 		if (!json_is_number(v) && !json_is_null(v))
 			return -EBADMSG;
 		memcpy(p, &number, sizeof(number));
