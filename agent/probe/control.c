@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
-#include "base/file.h"
 #include "base/log.h"
+#include "base/unix_socket.h"
 #include "base/util.h"
 
 #define MAX_CLIENTS 4
@@ -198,79 +196,13 @@ on_connection(void *arg, uint32_t events, const struct tick *now)
 
 /* --- the socket --- */
 
-/* -EADDRINUSE: somebody answers. */
-static int
-clear_stale(const struct sockaddr_un *a)
-{
-	_cleanup_(closep) int fd = -1;
-	struct stat st;
-
-	if (lstat(a->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *) a, sizeof(*a)) == 0 || errno != ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(a->sun_path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int
-make_parent(const char *path)
-{
-	_cleanup_(freep) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-
-	if (!slash || slash == dir)
-		return 0;
-	*slash = '\0';
-	return mkdir_parents(dir, 0755);
-}
-
-/* The mode is right from the first moment on. */
-static int
-listen_on(const char *path)
-{
-	_cleanup_(closep) int fd =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int listening, r;
-
-	if (fd < 0)
-		return -errno;
-	if (strlen(path) >= sizeof(a.sun_path))
-		return -ENAMETOOLONG;
-	r = make_parent(path);
-	if (r < 0)
-		return r;
-	str_copy(a.sun_path, sizeof(a.sun_path), path);
-	r = clear_stale(&a);
-	if (r < 0)
-		return r;
-	mask = umask(0177);
-	r = bind(fd, (const struct sockaddr *) &a, sizeof(a)) < 0 ? -errno : 0;
-	(void) umask(mask);
-	if (r < 0)
-		return r;
-	if (listen(fd, MAX_CLIENTS) < 0) {
-		r = -errno;
-		(void) unlink(path);
-		return r;
-	}
-	listening = fd;
-	fd = -1;
-	return listening;
-}
-
 int
 control_new(const char *path, struct loop *loop, control_request_fn *request, control_gone_fn *gone,
     void *arg, struct control **ret)
 {
+	const char *why;
 	struct control *c;
-	int fd = listen_on(path), r;
+	int fd = unix_listen(path, SOCK_SEQPACKET, 0600, MAX_CLIENTS, &why), r;
 
 	if (fd < 0)
 		return fd;

@@ -7,10 +7,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include "base/file.h"
 #include "base/parse.h"
+#include "base/unix_socket.h"
 #include "base/util.h"
 #include "config/config.h"
 #include "serve/rights.h"
@@ -125,57 +124,15 @@ listen_tcp(const char *text, struct serve_sockets *ret)
 	return 0;
 }
 
-/* Takes the place of a socket that nobody answers any more, of nothing else. */
-static int
-clear_stale(const struct sockaddr_un *a)
-{
-	_cleanup_(closep) int fd = -1;
-	struct stat st;
-
-	if (lstat(a->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *) a, sizeof(*a)) == 0 || errno != ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(a->sun_path) < 0 ? -errno : 0;
-}
-
 /* gid: the group that may connect, (gid_t) -1 for none. */
 static int
 listen_unix(const char *path, unsigned mode, gid_t gid, struct serve_sockets *ret)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	_cleanup_(freep) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	_cleanup_(closep) int fd = -1;
-	mode_t mask;
-	int r;
+	const char *why;
+	_cleanup_(closep) int fd = unix_listen(path, SOCK_STREAM, mode, BACKLOG, &why);
 
-	if (path[0] != '/' || strlen(path) >= sizeof(a.sun_path))
-		return fail(-EINVAL, path, "not the full path of a socket");
-	str_copy(a.sun_path, sizeof(a.sun_path), path);
-	*slash = '\0';
-	r = *dir ? mkdir_parents(dir, 0755) : 0;
-	if (r < 0)
-		return fail(r, dir, "the directory cannot be made");
-	r = clear_stale(&a);
-	if (r < 0)
-		return fail(r, path,
-		    r == -EADDRINUSE ? "another program answers there"
-		    : r == -EEXIST   ? "there is something that is not a socket"
-				     : "what is there cannot be replaced");
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return fail(-errno, path, "no socket of this kind");
-	mask = umask(0777 & ~mode);
-	r = bind(fd, (const struct sockaddr *) &a, sizeof(a)) < 0 ? -errno : 0;
-	(void) umask(mask);
-	if (r < 0 || listen(fd, BACKLOG) < 0)
-		return fail(r < 0 ? r : -errno, path, "it cannot be listened on");
+		return fail(fd, path, why);
 	if (gid != (gid_t) -1 && chown(path, (uid_t) -1, gid) < 0)
 		return fail(-errno, path, "it cannot be given to its group");
 	(void) snprintf(ret->where[ret->n], sizeof(ret->where[0]), "unix:%s", path);
