@@ -140,7 +140,7 @@ map_whole(struct xen_buffers *x, struct cpu_buffer *c)
 	}
 	(void) xenforeignmemory_unmap(x->memory, c->meta, 1);
 	c->meta = whole;
-	freep(&c->frames);
+	free(TAKE_PTR(c->frames));
 	return true;
 }
 

@@ -186,7 +186,7 @@ compress_body(const void *data, size_t n, size_t *ret_n)
 	z.next_out = out;
 	z.avail_out = (uInt) room;
 	if (deflate(&z, Z_FINISH) != Z_STREAM_END || z.total_out >= n)
-		freep(&out);
+		free(TAKE_PTR(out));
 	*ret_n = z.total_out;
 	(void) deflateEnd(&z);
 	return out ? xrealloc(out, *ret_n) : NULL;
