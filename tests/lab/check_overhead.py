@@ -119,16 +119,17 @@ def check_whole(tap, boot, witness, record, episode):
     return seen
 
 
-def check_sampled(tap, boot, step, record):
-    """Traced in part, as by default."""
-    o = record.get('overhead')
+def check_sampled(tap, boot, step, record, whole):
+    """Traced in part, as by default; whole: the record of a like migration that was traced from end to end."""
+    o, w = record.get('overhead'), whole.get('overhead') or {}
     if not tap.ok(o, '%s: the record says what tracking cost' % step, record):
         return
     tap.equal((o['lost_records'], o['torn_windows']), (0, 0), '%s: the agent lost no record and tore no window' % step)
     tap.ok(0 < o['sampled_fraction'] < 1, '%s: a part of the tracking was traced' % step, o['sampled_fraction'])
     tap.equal(record['mode_note'], '', '%s: a sample is not said to contradict what the host can do' % step)
-    tap.note('%s: %.1f %% traced, %s exits per 1000 pages, overhead %s' % (
-        step, 100 * o['sampled_fraction'], o['exits_per_kpage'], o['overhead_ratio']))
+    tap.note('%s: %.1f %% traced' % (step, 100 * o['sampled_fraction']))
+    for name in 'exits_per_kpage', 'recalc_exits_per_kpage', 'cycles_per_page', 'overhead_ratio':
+        tap.note('%s: %s %.4g, and %.4g where all was traced' % (step, name, o[name] or 0, w.get(name) or 0))
 
 
 def cpu_of(witness, moment):
@@ -176,7 +177,7 @@ def check(tap, boot, witness, steps, journal):
         if step == 'clean' and episode.enable and episode.off:
             seen = check_whole(tap, boot, witness, record, episode)
         elif step == 'sampled':
-            check_sampled(tap, boot, step, record)
+            check_sampled(tap, boot, step, record, journal[0])
             note_cpu(tap, boot, witness)
     check_answer(tap, boot, witness, journal)
     table = witness.text('cli-overhead.txt')

@@ -58,8 +58,7 @@ def main():
     tap.ok(moments and len(ends) == len(moments), 'the scenario ran to its end', ends)
     tap.equal([m for _, m in ends], ['0'] * len(ends), 'each migration arrived')
     for path in sorted(moments):
-        text = witness.text(os.path.basename(path)).strip().splitlines()
-        tap.note('%s: %s' % (os.path.basename(path), text[-1] if text else ''))
+        tap.note('%s: %s' % (os.path.basename(path), witness.text(os.path.basename(path)).strip().partition('\n')[0]))
     check_memory(tap, witness, moments)
     check_operations(tap, witness)
     check_records(tap, witness, moments)
