@@ -14,7 +14,7 @@ CPU_LIMIT = 0.01        # of Dom0's CPU time, printed beside what was seen: a ti
 MAX_LOGGING = 0.01      # of the violations under write protection: what PML may leave of logging exits
 MAX_RECALCS = 0.1       # by which the recalculations of both boots may differ
 SAME = 0.01             # of cycles and of the TSC's rate: two computations from one source
-ROUNDING = 1e-6
+ROUNDING = 1e-5         # of ratios, which are written to six digits
 ENDS = 0.001            # of the tracking: what the ENABLE and the OFF themselves take
 CUT = 0.005             # a window is cut when the agent hears of a harvest, a little later than its round ended
 
