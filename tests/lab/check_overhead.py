@@ -16,6 +16,7 @@ MAX_RECALCS = 0.1       # by which the recalculations of both boots may differ
 SAME = 0.01             # of cycles and of the TSC's rate: two computations from one source
 ROUNDING = 1e-5         # of ratios, which are written to six digits
 ENDS = 0.001            # of the tracking: what the ENABLE and the OFF themselves take
+XENS_OWN = {'pml': 0, 'wp': 0, 'npt': 2} # pages that Xen itself may have marked dirty, as the guest was slow to touch them
 CUT = 0.005             # a window is cut when the agent hears of a harvest, a little later than its round ended
 
 
@@ -55,7 +56,8 @@ def check_witnesses(tap, boot, step, seen, episode):
         tap.equal(seen.count('pml_full'), full, '%s: the follower saw as many full PML buffers as the harvests\' pages fill' %
                   step)
     else:
-        tap.equal(seen.count('violations'), dirtied, '%s: the follower saw a violation for each page that was harvested' % step)
+        tap.near(seen.count('violations'), dirtied, XENS_OWN[boot],
+                 '%s: the follower saw a violation for each page that was harvested' % step)
         tap.equal(seen.count('pml_full'), 0, '%s: and no full PML buffer' % step)
 
 
@@ -81,7 +83,8 @@ def check_rounds(tap, boot, step, record, episode):
             tap.equal(o.get('pml_full'), dirty // PML_BUFFER, '%s: round %d: a full PML buffer for each %d of its %d pages' %
                       (step, r['n'], PML_BUFFER, dirty))
         else:
-            tap.equal(o.get('violations'), dirty, '%s: round %d: a violation for each of its %d pages' % (step, r['n'], dirty))
+            tap.near(o.get('violations'), dirty, XENS_OWN[boot], '%s: round %d: a violation for each of its %d pages' %
+                     (step, r['n'], dirty))
 
 
 def check_formulas(tap, boot, step, o, pages, hz):
