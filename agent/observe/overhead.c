@@ -11,6 +11,7 @@
 
 #define PML_SHARE 0.1 /* of the pages: fewer violations are splits */
 #define WP_SHARE 0.9  /* so many are write protection */
+#define WHOLE 0.9     /* of the time traced: then the share of the pages is no estimate */
 #define SUPERPAGE 512 /* pages of a superpage, and superpages of the next larger one */
 
 /* -- windows -- */
@@ -135,7 +136,9 @@ by_share(enum tracking_mode host, double share, bool splits, char *ret_note)
 enum tracking_mode
 overhead_mode(const struct migration_record *r, enum tracking_mode host, char ret_note[NOTE_SIZE])
 {
+	struct overhead_figures figures;
 	struct paged_overhead paged;
+	enum tracking_mode mode;
 	double violations;
 
 	*ret_note = '\0';
@@ -151,7 +154,11 @@ overhead_mode(const struct migration_record *r, enum tracking_mode host, char re
 		return TRACKING_UNKNOWN;
 	if (host != TRACKING_PML && host != TRACKING_EPT_WP && host != TRACKING_NPT_WP)
 		return TRACKING_UNKNOWN;
-	return by_share(host, violations / paged.pages, violations <= most_splits(r), ret_note);
+	mode = by_share(host, violations / paged.pages, violations <= most_splits(r), ret_note);
+	overhead_of_record(r, &figures);
+	if (mode == TRACKING_UNKNOWN && !(figures.sampled_fraction >= WHOLE))
+		*ret_note = '\0'; /* the pages of a sample are an estimate: what fits nothing contradicts nothing */
+	return mode;
 }
 
 /* -- the state machine's part -- */

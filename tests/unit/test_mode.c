@@ -16,6 +16,7 @@ one_round(struct migration_record *r, int64_t memory, int64_t pages, uint64_t vi
 
 	record_init(r);
 	r->memory_pages = memory;
+	r->tracked_seconds = 10;
 	round = record_add_round(r);
 	round->seen = true;
 	round->seconds = 10;
@@ -134,6 +135,18 @@ test_fallback(void)
 }
 
 static void
+test_sample(void)
+{
+	_cleanup_(record_done) struct migration_record r;
+	char note[NOTE_SIZE];
+
+	one_round(&r, 32768, 1000, 76, 0);
+	r.overhead.traced_seconds = r.round[0].overhead.traced_seconds = 1; /* of ten: a tenth of the pages is its share */
+	ok(overhead_mode(&r, TRACKING_EPT_WP, note) == TRACKING_UNKNOWN && !*note,
+	    "a sample in which 76 %% of the estimated pages took a violation contradicts nothing: %s", note);
+}
+
+static void
 test_between(void)
 {
 	struct lab l = runs[LAB_WP];
@@ -232,6 +245,7 @@ main(void)
 	test_rules();
 	test_several_vcpus();
 	test_fallback();
+	test_sample();
 	test_between();
 	test_before_harvest();
 	test_restart();
