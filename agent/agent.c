@@ -166,9 +166,20 @@ on_observed(void *arg, const struct event *e, const struct tick *now)
 void
 agent_observe(struct agent *a, struct loop *loop)
 {
+	double last_seen = a->keeper ? keeper_last_seen(a->keeper) : NAN;
+
 	a->observers = observers_new(on_observed, a);
-	observers_open(a->observers, a->config, a->migrations,
-	    a->keeper ? keeper_last_seen(a->keeper) : NAN, loop);
+	observers_open(a->observers, a->config, a->migrations, last_seen, loop);
+}
+
+static void
+look(void *arg)
+{
+	const struct tick now = tick_now();
+	struct agent *a = arg;
+
+	if (a->observers)
+		observers_read(a->observers, &now);
 }
 
 void
@@ -179,18 +190,11 @@ agent_trace(struct agent *a, struct loop *loop)
 	trace_buffers_xen_settle(TRACE_MASK);
 	if (config_bool(a->config, OPTION_trace) && a->hv->ops->physinfo(a->hv, &info) == 0)
 		a->trace = trace_new(a->config, loop, trace_buffers_xen_open, info.cpu_khz, on_window, a);
+	if (a->trace)
+		trace_set_look(a->trace, look, a);
 }
 
 /* --- probe and untrack --- */
-
-static void
-look(void *arg)
-{
-	const struct tick now = tick_now();
-	struct agent *a = arg;
-
-	observers_read(a->observers, &now);
-}
 
 static uint64_t
 lost_operations(void *arg)
@@ -204,7 +208,8 @@ was_left_on(void *arg, const struct guest_id *guest)
 	struct agent *a = arg;
 	char boot_id[UUID_SIZE];
 
-	return a->hv->ops->boot_id(a->hv, boot_id) == 0 && journal_left_on(keeper_dir(a->keeper), guest->uuid, guest->domid, boot_id);
+	return a->hv->ops->boot_id(a->hv, boot_id) == 0 &&
+	    journal_left_on(keeper_dir(a->keeper), guest->uuid, guest->domid, boot_id);
 }
 
 static void

@@ -34,6 +34,8 @@ struct trace {
 	struct loop *loop;
 	event_fn *fn;
 	void *arg;
+	trace_look_fn *look; /* NULL: events come of themselves */
+	void *look_arg;
 	struct trace_reader *reader;
 	double length, period; /* of a window, and from the beginning of one to that of the next */
 	struct followed followed[MAX_FOLLOWED];
@@ -69,6 +71,13 @@ trace_new(const struct config *c, struct loop *loop, trace_open_fn *open, uint32
 	t->why = "";
 	t->timer = t->fd = -1;
 	return t;
+}
+
+void
+trace_set_look(struct trace *t, trace_look_fn *look, void *arg)
+{
+	t->look = look;
+	t->look_arg = arg;
 }
 
 static void
@@ -436,6 +445,13 @@ operation(struct trace *t, const struct event *e, double now)
 /* --- time --- */
 
 static void
+look(struct trace *t)
+{
+	if (t->look)
+		t->look(t->look_arg);
+}
+
+static void
 read_now(struct trace *t, double now)
 {
 	double until = MAX(t->decoded, MIN(t->due, now - HOLD_SECONDS));
@@ -472,6 +488,7 @@ on_buffers(void *arg, uint32_t events, const struct tick *now)
 
 	(void) events;
 	trace_reader_woken(t->reader);
+	look(t);
 	if (t->on)
 		read_now(t, now->mono);
 	trace_tick(t, now);
@@ -496,6 +513,8 @@ arm(struct trace *t, double now)
 void
 trace_tick(struct trace *t, const struct tick *now)
 {
+	if (t->on)
+		look(t);
 	let_go_of_the_dead(t, now->mono);
 	if (t->on && now->mono >= t->due + HOLD_SECONDS)
 		window_is_over(t, now->mono);
@@ -558,24 +577,6 @@ trace_trouble(const struct trace *t)
 	return t->why;
 }
 
-uint64_t
-trace_lost(const struct trace *t)
-{
-	return trace_reader_lost(t->reader);
-}
-
-uint64_t
-trace_lost_of(const struct trace *t, unsigned cpu)
-{
-	return trace_reader_lost_of(t->reader, cpu);
-}
-
-unsigned
-trace_cpus(const struct trace *t)
-{
-	return trace_reader_cpus(t->reader);
-}
-
 double
 trace_seconds(const struct trace *t)
 {
@@ -585,15 +586,15 @@ trace_seconds(const struct trace *t)
 void
 trace_sample(const struct trace *t, struct sample *s)
 {
-	s->host.value[METRIC_AT(M_TRACE_LOST, HOST)] = (double) trace_lost(t);
+	s->host.value[METRIC_AT(M_TRACE_LOST, HOST)] = (double) trace_reader_lost(t->reader);
 	s->host.value[METRIC_AT(M_TRACE_SECONDS, HOST)] = t->seconds;
-	for (unsigned i = 0; i < trace_cpus(t); i++) {
+	for (unsigned i = 0; i < trace_reader_cpus(t->reader); i++) {
 		struct sample_trace_cpu *c =
 		    trace_reader_was_read(t->reader, i) ? sample_add_trace_cpu(s) : NULL;
 
 		if (!c)
 			continue;
 		c->cpu = i;
-		c->value[METRIC_AT(M_TRACE_CPU_LOST, TRACE_CPU)] = (double) trace_lost_of(t, i);
+		c->value[METRIC_AT(M_TRACE_CPU_LOST, TRACE_CPU)] = (double) trace_reader_lost_of(t->reader, i);
 	}
 }

@@ -26,6 +26,11 @@ struct trace *trace_new(const struct config *c, struct loop *loop, trace_open_fn
     uint32_t cpu_khz, event_fn *fn, void *arg);
 void trace_free(struct trace *t);
 
+/* look: hands over, by trace_event, all that the observers have seen by now. It is called before anything is decoded by
+ * the clock: the agent may have been kept from its CPU for longer than a window waits for the harvest that ends it. */
+typedef void trace_look_fn(void *arg);
+void trace_set_look(struct trace *t, trace_look_fn *look, void *arg);
+
 /* Each event of the observers, after the state machine has applied it. */
 void trace_event(struct trace *t, const struct event *e, const struct tick *now);
 
@@ -38,13 +43,9 @@ void trace_follow(struct trace *t, uint32_t domid, bool on, const struct tick *n
 /* Why there is no tracing, a sentence; "" while all is well. */
 const char *trace_trouble(const struct trace *t);
 
-/* Records that Xen had to drop since the start, of all CPUs and of one (CPUs count from 0; 0 beyond the last). */
-uint64_t trace_lost(const struct trace *t);
-uint64_t trace_lost_of(const struct trace *t, unsigned cpu);
-unsigned trace_cpus(const struct trace *t);
 /* Seconds of windows so far. */
 double trace_seconds(const struct trace *t);
-/* The metrics of all this. */
+/* The metrics of all this: also the records that Xen had to drop since the start, of all CPUs and of each. */
 void trace_sample(const struct trace *t, struct sample *s);
 
 #endif
