@@ -3,9 +3,12 @@
 #include "observe/observer.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/log.h"
 #include "base/util.h"
 #include "observe/log_files.h"
 #include "observe/log_follow.h"
@@ -13,6 +16,7 @@
 
 #define LOOK_SECONDS 30	 /* between two looks at all logs, in case that inotify is silent */
 #define LATE_SECONDS 120 /* a line that is read later than its stamp says is of another time zone */
+#define MAX_MISSED_FILES 32 /* logs and their rotated ones that are read for that */
 #define MAX_MISSED 65536 /* events of an absence; of a longer one the newest count */
 
 struct rounds_log {
@@ -133,29 +137,69 @@ keep_missed(void *arg, const struct event *e)
 	o->missed[o->n_missed++] = *e;
 }
 
-/* The logs, and those that were rotated last, which may end within the absence. */
+struct missed_files {
+	char *name[MAX_MISSED_FILES];
+	size_t n;
+};
+
+static void
+add_file(struct missed_files *files, const char *name, double since)
+{
+	struct stat st;
+
+	if (files->n < MAX_MISSED_FILES && stat(name, &st) == 0 && S_ISREG(st.st_mode) && (double) st.st_mtime >= since)
+		files->name[files->n++] = xstrdup(name);
+}
+
+/* One that is being compressed is there twice. */
+static bool
+is_twice(const char *name)
+{
+	_cleanup_(freep) char *plain = xstrdup(name);
+	char *dot = strrchr(plain, '.');
+
+	if (!dot || (strcmp(dot, ".gz") != 0 && strcmp(dot, ".bz2") != 0 && strcmp(dot, ".xz") != 0 &&
+	    strcmp(dot, ".zst") != 0))
+		return false;
+	*dot = '\0';
+	return access(plain, F_OK) == 0;
+}
+
+/* A log and what was rotated off it since then, by whatever name and compressed or not: daemon.log.1, daemon.log.2.gz,
+ * daemon.log-20261123.xz. */
+static void
+add_log(struct missed_files *files, const char *path, double since)
+{
+	_cleanup_(freep) char *pattern = xasprintf("%s[.-]*", path);
+	glob_t found;
+
+	add_file(files, path, since);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		if (!is_twice(found.gl_pathv[i]))
+			add_file(files, found.gl_pathv[i], since);
+	globfree(&found);
+}
+
 static void
 read_missed(struct rounds_log *o, const char *const *path, size_t n, double since)
 {
+	struct missed_files files = {.n = 0};
 	struct log_files_count count;
-	char *file[2 * MAX_FOLLOWED];
-	size_t files = 0, bad;
+	size_t bad;
+	int r;
 
 	o->since = floor(since);
 	o->until = tick_now().real;
-	for (size_t i = 0; i < n; i++) {
-		char *name = xstrdup(path[i]), *rotated = xasprintf("%s.1", path[i]);
-
-		if (access(rotated, R_OK) == 0)
-			file[files++] = TAKE_PTR(rotated);
-		if (access(name, R_OK) == 0)
-			file[files++] = TAKE_PTR(name);
-		free(rotated);
-		free(name);
-	}
-	(void) log_files_events(file, files, keep_missed, o, &count, &bad);
-	while (files > 0)
-		free(file[--files]);
+	for (size_t i = 0; i < n; i++)
+		add_log(&files, path[i], o->since);
+	r = log_files_events(files.name, files.n, keep_missed, o, &count, &bad);
+	if (r < 0)
+		log_warn("observe", "%s: what it says of migrations while no agent was there is left out: %s",
+		    files.name[bad], strerror(-r));
+	while (files.n > 0)
+		free(files.name[--files.n]);
 }
 
 int

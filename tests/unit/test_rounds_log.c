@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "observe/observer.h"
 #include "tests/tap.h"
@@ -113,6 +114,64 @@ after_absence(const char *dir)
 	(void) unlink(rotated);
 }
 
+static int
+compress(const char *path)
+{
+	_cleanup_(freep) char *command = xasprintf("gzip '%s'", path);
+
+	return system(command); /* the directory's name is our own */
+}
+
+/* Rotated three times meanwhile; the last one is being compressed. */
+static void
+after_rotations(const char *dir)
+{
+	static const char *const suffix[] = {"", ".1", ".1.gz", ".2.gz", "-20261101.gz", ".junk"};
+	_cleanup_(freep) char *daemon = xasprintf("%s/daemon.log", dir), *first = xasprintf("%s.1", daemon),
+		*second = xasprintf("%s.2", daemon), *dated = xasprintf("%s-20261101", daemon),
+		*junk = xasprintf("%s.junk", daemon), *twice = xasprintf("%s.1.gz", daemon);
+	const char *path[] = {daemon};
+	const struct tick now = tick_now();
+	struct observer *o = NULL;
+	const char *why = "";
+
+	write_line(dated, now.real - 90, "Checking live policy.  1 / 0 for 1");
+	write_line(second, now.real - 70, "Checking live policy.  2 / 0 for 2");
+	write_line(first, now.real - 50, "Checking live policy.  3 / 0 for 3");
+	write_line(daemon, now.real - 30, "Checking live policy.  4 / 0 for 4");
+	write_line(twice, now.real - 50, "Checking live policy.  3 / 0 for 3");
+	ok(compress(dated) == 0 && compress(second) == 0 && symlink("/dev/zero", junk) == 0 &&
+		rounds_log_open(path, 1, now.real - 100, &o, &why) == 0,
+	    "opened after an absence in which the log was rotated and compressed");
+	read_at_time(o, &now);
+	ok(n_seen == 4 && seen[0].number == 1 && seen[1].number == 2 && seen[2].number == 3 && seen[3].number == 4,
+	    "each line of it is told once, in order: %zu lines", n_seen);
+	o->ops->close(o);
+	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
+		_cleanup_(freep) char *name = xasprintf("%s%s", daemon, suffix[i]);
+
+		(void) unlink(name);
+	}
+}
+
+/* A rotated log that is no archive, in spite of its first bytes. */
+static void
+damaged(const char *dir)
+{
+	_cleanup_(freep) char *daemon = xasprintf("%s/daemon.log", dir), *rotated = xasprintf("%s.1.gz", daemon);
+	_cleanup_(closep) int fd = open(rotated, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	const char *path[] = {daemon};
+	const struct tick now = tick_now();
+	struct observer *o = NULL;
+	const char *why = "";
+
+	ok(fd >= 0 && write_all(fd, "\x1f\x8b damaged", 10) == 0 &&
+		rounds_log_open(path, 1, now.real - 100, &o, &why) == 0,
+	    "a rotated log that cannot be unpacked does not keep the observer from its work");
+	o->ops->close(o);
+	(void) unlink(rotated);
+}
+
 int
 main(void)
 {
@@ -127,6 +186,9 @@ main(void)
 	    "without a log it says which option names it");
 	(void) setenv("TZ", "UTC", 1);
 	after_absence(dir);
+	after_rotations(dir);
+	log_set_level(LOG_LEVEL_ERR);
+	damaged(dir);
 	following(dir);
 	(void) rmdir(dir);
 	return done_testing();
