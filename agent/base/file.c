@@ -2,10 +2,14 @@
 #include <config.h>
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
+#include "base/parse.h"
 #include "base/util.h"
 
 int
@@ -77,6 +81,69 @@ write_all(int fd, const void *data, size_t n)
 		n -= (size_t) done;
 	}
 	return 0;
+}
+
+int
+sync_directory(const char *path)
+{
+	_cleanup_(freep) char *dir = xstrdup(path);
+	_cleanup_(closep) int fd = -1;
+	char *slash = strrchr(dir, '/');
+
+	if (slash)
+		*slash = '\0';
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int
+file_replace(const char *path, const char *text)
+{
+	_cleanup_(freep) char *draft = xasprintf("%s.new", path);
+	_cleanup_(closep) int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, text, strlen(text));
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && rename(draft, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void) unlink(draft);
+		return r;
+	}
+	return sync_directory(path);
+}
+
+static bool
+is_kept(const int *keep, size_t n, int fd)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] == fd)
+			return true;
+	return fd <= STDERR_FILENO;
+}
+
+void
+close_others(const int *keep, size_t n)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+	uint64_t fd;
+
+	if (d) {
+		while ((e = readdir(d)) != NULL)
+			if (parse_u64(e->d_name, 0, INT32_MAX, &fd) == 0 && (int) fd != dirfd(d) &&
+			    !is_kept(keep, n, (int) fd))
+				(void) close((int) fd);
+		(void) closedir(d);
+		return;
+	}
+	for (long i = sysconf(_SC_OPEN_MAX); i-- > 0;)
+		if (!is_kept(keep, n, (int) i))
+			(void) close((int) i);
 }
 
 int

@@ -16,6 +16,15 @@ ssize_t read_at(int fd, void *buf, size_t n, off_t at);
 /* Writes all n bytes, going on after interruptions and short writes. -errno. */
 int write_all(int fd, const void *data, size_t n);
 
+/* Puts text in the place of what the file held, whole or not at all, down to the disk; mode 0600. -errno. */
+int file_replace(const char *path, const char *text);
+
+/* Down to the disk which files are in the directory of this one: else a power cut could undo a rename. -errno. */
+int sync_directory(const char *path);
+
+/* Closes all descriptors above standard error but these n. */
+void close_others(const int *keep, size_t n);
+
 /* Makes the directory and its parents. -errno. */
 int mkdir_parents(const char *path, unsigned mode);
 

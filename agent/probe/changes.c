@@ -3,7 +3,6 @@
 #include "probe/changes.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -50,41 +49,13 @@ changes_free(struct changes *c)
 
 /* --- the file --- */
 
-/* The directory too: else a power cut could undo the rename. */
-static int
-sync_directory(const char *path)
-{
-	_cleanup_(freep) char *dir = xstrdup(path);
-	_cleanup_(closep) int fd = -1;
-	char *slash = strrchr(dir, '/');
-
-	if (slash)
-		*slash = '\0';
-	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int
 write_file(const char *path, const struct kept *k)
 {
-	_cleanup_(freep) char *draft = xasprintf("%s.new", path);
 	_cleanup_(freep) char *text = xasprintf(FORMAT, k->guest.domid, k->guest.uuid, k->boot_id,
 	    k->locked, k->tracked, k->guest.name);
-	_cleanup_(closep) int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int r;
 
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, text, strlen(text));
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r == 0 && rename(draft, path) < 0)
-		r = -errno;
-	if (r < 0) {
-		(void) unlink(draft);
-		return r;
-	}
-	return sync_directory(path);
+	return file_replace(path, text);
 }
 
 static int

@@ -2,7 +2,6 @@
 #include <config.h>
 #include "serve/rights.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -11,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "base/parse.h"
 #include "base/util.h"
 #include "config/config.h"
 
@@ -33,35 +31,6 @@ user_find(const struct config *config, struct user *ret)
 	ret->uid = p->pw_uid;
 	ret->gid = p->pw_gid;
 	return 0;
-}
-
-static bool
-is_kept(const int *keep, size_t n, int fd)
-{
-	for (size_t i = 0; i < n; i++)
-		if (keep[i] == fd)
-			return true;
-	return fd <= STDERR_FILENO;
-}
-
-void
-close_others(const int *keep, size_t n)
-{
-	DIR *d = opendir("/proc/self/fd");
-	struct dirent *e;
-	uint64_t fd;
-
-	if (d) {
-		while ((e = readdir(d)) != NULL)
-			if (parse_u64(e->d_name, 0, INT32_MAX, &fd) == 0 && (int) fd != dirfd(d) &&
-			    !is_kept(keep, n, (int) fd))
-				(void) close((int) fd);
-		(void) closedir(d);
-		return;
-	}
-	for (long i = sysconf(_SC_OPEN_MAX); i-- > 0;)
-		if (!is_kept(keep, n, (int) i))
-			(void) close((int) i);
 }
 
 static int

@@ -19,9 +19,6 @@ struct user {
 /* -ENOENT: not even nobody. */
 int user_find(const struct config *config, struct user *ret);
 
-/* Closes all descriptors above standard error but these n. */
-void close_others(const int *keep, size_t n);
-
 /* For good: root directory, user, groups, capabilities, what exec and fork could give back, limits.
  * Needs root. -errno, and *ret_step names the one that failed. */
 int rights_drop(const struct user *user, const char *root, const char **ret_step);
