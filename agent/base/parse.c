@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/util.h"
 
@@ -49,13 +50,135 @@ parse_seconds(const char *text, double *ret)
 	double v;
 	char *end;
 
-	if (!isdigit((unsigned char) text[*text == '-']))
+	if (!isdigit((unsigned char) text[*text == '-']) || strpbrk(text, "xX")) /* nor a hexadecimal one */
 		return -EINVAL;
 	v = strtod(text, &end);
 	if (*end || !isfinite(v))
 		return -EINVAL;
 	*ret = v;
 	return 0;
+}
+
+/* n digits within a range, and moves on behind them. */
+static bool
+take_digits(const char **text, int n, int min, int max, int *ret)
+{
+	int v = 0;
+
+	for (; n > 0; n--, (*text)++) {
+		if (!isdigit((unsigned char) **text))
+			return false;
+		v = v * 10 + **text - '0';
+	}
+	*ret = v;
+	return v >= min && v <= max;
+}
+
+static double
+take_fraction(const char **text)
+{
+	double v = 0, place = 1;
+
+	if (**text != '.' || !isdigit((unsigned char) (*text)[1]))
+		return 0;
+	while (isdigit((unsigned char) *++*text))
+		v += (place /= 10) * (**text - '0');
+	return v;
+}
+
+/* Seconds east of Greenwich. The + of an offset arrives as a space in a query that did not escape it. */
+static bool
+take_offset(const char **text, int *ret)
+{
+	int sign = **text == '-' ? -1 : 1, hours, minutes;
+
+	if (**text == 'Z' || **text == 'z') {
+		(*text)++;
+		*ret = 0;
+		return true;
+	}
+	if (!**text || !strchr("+- ", *(*text)++) || !take_digits(text, 2, 0, 23, &hours) || *(*text)++ != ':' ||
+	    !take_digits(text, 2, 0, 59, &minutes))
+		return false;
+	*ret = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+/* RFC 3339, section 5.6. */
+static int
+parse_date_time(const char *text, double *ret)
+{
+	static const struct {
+		int digits, min, max;
+		const char *before;
+	} fields[] = {{4, 1970, 9999, NULL}, {2, 1, 12, "-"}, {2, 1, 31, "-"}, {2, 0, 23, "Tt "}, {2, 0, 59, ":"},
+	    {2, 0, 60, ":"}};
+	int v[ARRAY_SIZE(fields)], offset;
+	struct tm tm = {.tm_isdst = 0};
+	double fraction;
+	time_t t;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if ((fields[i].before && (!*text || !strchr(fields[i].before, *text++))) ||
+		    !take_digits(&text, fields[i].digits, fields[i].min, fields[i].max, &v[i]))
+			return -EINVAL;
+	fraction = take_fraction(&text);
+	if (!take_offset(&text, &offset) || *text)
+		return -EINVAL;
+	tm.tm_year = v[0] - 1900;
+	tm.tm_mon = v[1] - 1;
+	tm.tm_mday = v[2];
+	tm.tm_hour = v[3];
+	tm.tm_min = v[4];
+	t = timegm(&tm);
+	if (tm.tm_mday != v[2]) /* no such day in that month */
+		return -EINVAL;
+	*ret = (double) t + v[5] + fraction - offset;
+	return 0;
+}
+
+int
+parse_time(const char *text, double now, double *ret)
+{
+	double v;
+
+	if (parse_seconds(text, &v) < 0)
+		return parse_date_time(text, ret);
+	*ret = *text == '-' ? now + v : v;
+	return 0;
+}
+
+int
+parse_words(const char *text, const struct words *words, uint32_t *ret_set)
+{
+	uint32_t set = 0;
+
+	for (;;) {
+		size_t n = strcspn(text, ","), i;
+
+		for (i = 0; i < words->n; i++)
+			if (words->word[i] && strlen(words->word[i]) == n && strncmp(words->word[i], text, n) == 0)
+				break;
+		if (i == words->n)
+			return -EINVAL;
+		set |= (uint32_t) 1 << i;
+		if (!text[n])
+			break;
+		text += n + 1;
+	}
+	*ret_set = set;
+	return 0;
+}
+
+void
+words_list(const struct words *words, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < words->n && n < size; i++)
+		if (words->word[i])
+			n += (size_t) snprintf(buf + n, size - n, "%s%s", n ? ", " : "", words->word[i]);
 }
 
 int

@@ -43,6 +43,51 @@ test_parse(void)
 	ok(parse_uuid("../../../../../../../../etc/passwd-x", uuid) == -EINVAL, "a path of 36 characters is no UUID");
 }
 
+static bool
+is_time(const char *text, double want)
+{
+	double t = -1;
+
+	return parse_time(text, 1000, &t) == 0 && fabs(t - want) < 1e-6;
+}
+
+static void
+test_times(void)
+{
+	static const char *const bad[] = {"", "now", "2026-11-03", "2026-11-03T12:00:00", "2026-02-29T12:00:00Z",
+	    "2026-13-01T12:00:00Z", "2026-11-03T24:00:00Z", "2026-11-03T12:00:00Zx", "2026-11-03T12:00:00+0100",
+	    "2026-11-03T12:00:00.Z", "26-11-03T12:00:00Z", "1969-12-31T23:59:59Z", "0x10", "1 "};
+	double t = 7;
+
+	ok(is_time("1793870100.5", 1793870100.5) && is_time("0", 0), "a time is a number of seconds");
+	ok(is_time("-60", 940), "a negative one is before now");
+	ok(is_time("2026-11-03T12:00:00Z", 1793707200) && is_time("2026-11-03 12:00:00z", 1793707200),
+	    "RFC 3339 has it in UTC");
+	ok(is_time("2026-11-03T12:00:00.25+01:30", 1793701800.25) && is_time("2026-11-03T12:00:00-00:30", 1793709000),
+	    "and with an offset and a fraction");
+	ok(is_time("2026-11-03T12:00:00 01:00", 1793703600), "a plus that a query made a space is one");
+	ok(is_time("2024-02-29T23:59:60Z", 1709251200), "leap days and leap seconds are there");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ok(parse_time(bad[i], 1000, &t) == -EINVAL && t == 7, "\"%s\" is no time", bad[i]);
+}
+
+static void
+test_words(void)
+{
+	static const char *const word[] = {"out", NULL, "in", "save"};
+	static const struct words words = {word, ARRAY_SIZE(word)};
+	char list[32], cut[9];
+	uint32_t set = 0;
+
+	ok(parse_words("save,out", &words, &set) == 0 && set == 9, "words make a set");
+	ok(parse_words("sav", &words, &set) == -EINVAL && parse_words("saver", &words, &set) == -EINVAL &&
+	    parse_words("", &words, &set) == -EINVAL && parse_words("in,", &words, &set) == -EINVAL && set == 9,
+	    "others are refused and change nothing");
+	words_list(&words, list, sizeof(list));
+	words_list(&words, cut, sizeof(cut));
+	ok(strcmp(list, "out, in, save") == 0 && strcmp(cut, "out, in,") == 0, "they are listed");
+}
+
 static void
 test_text(void)
 {
@@ -128,6 +173,8 @@ int
 main(void)
 {
 	test_parse();
+	test_times();
+	test_words();
 	test_text();
 	test_config();
 	test_rest();
