@@ -60,3 +60,46 @@ record_add_round(struct migration_record *r)
 	r->rounds_begun++;
 	return round;
 }
+
+void
+forecast_init(struct forecast *f)
+{
+	*f = (struct forecast){.rounds = UNSEEN,
+	    .remaining_seconds = NAN,
+	    .total_seconds = NAN,
+	    .downtime_seconds = NAN};
+}
+
+enum outlook
+record_outlook(const struct migration_record *r)
+{
+	for (size_t i = r->n_rounds; i-- > 0;)
+		if (r->round[i].forecast.made)
+			return r->round[i].forecast.outlook;
+	return OUTLOOK_UNKNOWN;
+}
+
+static double
+ratio(double expected, double came)
+{
+	return came > 0 ? fabs(expected - came) / came : NAN;
+}
+
+bool
+record_forecast_error(const struct migration_record *r, struct forecast_error *ret)
+{
+	const struct round *round = NULL;
+
+	for (size_t i = 0; i < r->n_rounds && r->round[i].n <= 1; i++)
+		if (r->round[i].forecast.made)
+			round = &r->round[i];
+	if (!round || r->result != RESULT_COMPLETED)
+		return false;
+	ret->after_round = round->n;
+	ret->rounds = round->forecast.rounds == UNSEEN || r->rounds_unseen == UNSEEN
+			  ? UNSEEN
+			  : abs(round->forecast.rounds - r->rounds_begun);
+	ret->total_ratio = ratio(round->forecast.total_seconds, r->ended - r->started);
+	ret->downtime_ratio = ratio(round->forecast.downtime_seconds, r->downtime_seconds);
+	return true;
+}

@@ -37,6 +37,8 @@ enum downtime_source {
 	DOWNTIME_BOTH_ENDS,
 	DOWNTIME_SUSPEND_TO_SENT
 };
+/* Whether pre-copy is expected to stop because few pages are left, or because the toolstack allows no more rounds. */
+enum outlook { OUTLOOK_UNKNOWN, OUTLOOK_CONVERGES, OUTLOOK_DIVERGES };
 
 struct exits {
 	uint64_t count, cycles;
@@ -49,6 +51,23 @@ struct overhead {
 	uint32_t torn_windows; /* beside those */
 	uint64_t lost_records; /* that Xen dropped, in all of them */
 	struct exits exits[TRACE_CLASSES];
+};
+
+/* What was expected when a round ended (observe/forecast.h). */
+struct forecast {
+	bool made;
+	enum outlook outlook;
+	int32_t rounds;		  /* of pre-copy, in all; UNSEEN */
+	double remaining_seconds; /* from the end of that round to the end; NAN */
+	double total_seconds;	  /* from the beginning to the end; NAN */
+	double downtime_seconds;  /* NAN */
+};
+
+/* What became of it. A ratio is |expected - came| / came, NAN where one of the two is unknown. */
+struct forecast_error {
+	int32_t after_round;
+	int32_t rounds; /* as a difference, not negative; UNSEEN */
+	double total_ratio, downtime_ratio;
 };
 
 /* One pass of the pre-copy loop. seen is false for a round that must have been and nobody saw: all of
@@ -64,6 +83,7 @@ struct round {
 	int64_t pages_dirtied;	/* what the harvest at its end found */
 	double harvest_seconds; /* how long that took */
 	struct overhead overhead;
+	struct forecast forecast; /* made at its end */
 };
 
 /* The stop-and-copy pass. */
@@ -138,6 +158,16 @@ void record_done(struct migration_record *r);
 void record_copy(struct migration_record *dst, const struct migration_record *src);
 /* Appends a round; past MAX_ROUNDS the last one is overwritten. The pointer holds until the next call. */
 struct round *record_add_round(struct migration_record *r);
+
+/* None made. */
+void forecast_init(struct forecast *f);
+
+/* What the newest forecast says. */
+enum outlook record_outlook(const struct migration_record *r);
+
+/* How far the forecast after round 1, or that after round 0 if none came later, was from what came. False: the
+ * migration did not complete, or nothing was forecast. */
+bool record_forecast_error(const struct migration_record *r, struct forecast_error *ret);
 
 /* Writes the record as one JSON object, null for what nobody saw. */
 void record_gen(yajl_gen g, const struct migration_record *r);

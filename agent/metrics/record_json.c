@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 
-#include "base/strbuf.h"
-#include "base/utf8.h"
 #include "base/util.h"
+#include "metrics/member.h"
 #include "metrics/overhead.h"
 
 /* A word without text stands for "nobody knows" and is null. */
@@ -38,6 +36,8 @@ static const char *const stop_reasons[] = {[STOP_UNKNOWN] = "unknown",
     [STOP_FEW_DIRTY] = "few_dirty",
     [STOP_ROUND_LIMIT] = "round_limit",
     [STOP_NOT_LIVE] = "not_live"};
+static const char *const outlooks[] = {
+    [OUTLOOK_UNKNOWN] = "unknown", [OUTLOOK_CONVERGES] = "yes", [OUTLOOK_DIVERGES] = "no"};
 static const char *const downtime_sources[] = {[DOWNTIME_NONE] = NULL,
     [DOWNTIME_SUSPEND_TO_OFF] = "suspend_to_off",
     [DOWNTIME_FINAL_CLEAN_TO_OFF] = "final_clean_to_off",
@@ -83,40 +83,14 @@ event_source_name(enum event_source s)
 	return event_sources[s];
 }
 
-/* One list of the members serves both writing and reading. */
-enum member_kind {
-	TEXT,	 /* char[] */
-	WORD,	 /* an enum or a bool: its word */
-	COUNT,	 /* int32_t or int64_t; UNSEEN is null */
-	NATURAL, /* uint32_t, uint64_t or pid_t */
-	NUMBER,	 /* double; NAN is null */
-	RATIO,	 /* the same to six digits: made of others when it is written, never read back */
-	FLAG,	 /* bool */
-};
-
-struct member {
-	const char *name;
-	enum member_kind kind;
-	size_t at, size;
-	const char *const *words;
-	size_t n_words;
-};
-
-#define PLAIN(type, kind, name, field)                                                             \
-	{                                                                                          \
-		name, kind, offsetof(type, field), sizeof(((type *) NULL)->field), NULL, 0         \
-	}
-#define CHOICE(type, words, name, field)                                                           \
-	{                                                                                          \
-		name, WORD, offsetof(type, field), sizeof(((type *) NULL)->field), words,          \
-		    ARRAY_SIZE(words)                                                              \
-	}
 #define RECORD(kind, field) PLAIN(struct migration_record, kind, #field, field)
 #define RECORD_WORD(words, field) CHOICE(struct migration_record, words, #field, field)
 #define ROUND(kind, field) PLAIN(struct round, kind, #field, field)
 #define FINAL(kind, field) PLAIN(struct final_pass, kind, #field, field)
 #define SUM(kind, name, field) PLAIN(struct overhead, kind, name, field)
 #define FIGURE(kind, field) PLAIN(struct overhead_figures, kind, #field, field)
+#define FORECAST(kind, field) PLAIN(struct forecast, kind, #field, field)
+#define ERROR(kind, field) PLAIN(struct forecast_error, kind, #field, field)
 #define EVIDENCE(kind, field) PLAIN(struct migration_record, kind, #field, evidence.field)
 
 /* Before the rounds and the final pass, and after them. */
@@ -172,6 +146,23 @@ static const struct member final_members[] = {
     FINAL(NUMBER, harvest_seconds),
 };
 
+static const struct member after_round_member = PLAIN(struct round, COUNT, "after_round", n);
+static const struct member forecast_members[] = {
+    CHOICE(struct forecast, outlooks, "converges", outlook),
+    FORECAST(COUNT, rounds),
+    FORECAST(NUMBER, remaining_seconds),
+    FORECAST(NUMBER, total_seconds),
+    FORECAST(NUMBER, downtime_seconds),
+};
+
+/* Made of the record when it is written. */
+static const struct member forecast_error_members[] = {
+    ERROR(COUNT, after_round),
+    ERROR(COUNT, rounds),
+    ERROR(RATIO, total_ratio),
+    ERROR(RATIO, downtime_ratio),
+};
+
 /* The sums are read back, what is made of them is not. */
 static const struct member sum_members[] = {
     SUM(NUMBER, "traced_seconds", traced_seconds),
@@ -219,111 +210,6 @@ static const struct member evidence_members[] = {
     EVIDENCE(FLAG, away),
 };
 
-static void
-gen_text(yajl_gen g, const char *s)
-{
-	if (s)
-		(void) yajl_gen_string(g, (const unsigned char *) s, strlen(s));
-	else
-		(void) yajl_gen_null(g);
-}
-
-/* Not by yajl_gen_double, which writes 0.1 as 0.10000000000000000555. */
-static void
-gen_number(yajl_gen g, double v)
-{
-	struct strbuf b = {NULL, 0, 0};
-
-	if (!isfinite(v)) {
-		(void) yajl_gen_null(g);
-		return;
-	}
-	strbuf_number(&b, v);
-	(void) yajl_gen_number(g, b.text, b.n);
-	strbuf_done(&b);
-}
-
-static void
-gen_ratio(yajl_gen g, double v)
-{
-	char text[32];
-
-	if (!isfinite(v)) {
-		(void) yajl_gen_null(g);
-		return;
-	}
-	(void) snprintf(text, sizeof(text), "%.6g", v);
-	(void) yajl_gen_number(g, text, strlen(text));
-}
-
-static int64_t
-get_integer(const struct member *m, const char *p)
-{
-	int64_t wide;
-	int32_t narrow;
-	uint32_t natural;
-	uint8_t byte;
-
-	if (m->size == sizeof(byte)) {
-		memcpy(&byte, p, sizeof(byte));
-		return byte;
-	}
-	if (m->size == sizeof(wide)) {
-		memcpy(&wide, p, sizeof(wide));
-		return wide;
-	}
-	if (m->kind == COUNT) {
-		memcpy(&narrow, p, sizeof(narrow));
-		return narrow;
-	}
-	memcpy(&natural, p, sizeof(natural));
-	return natural;
-}
-
-static void
-gen_member(yajl_gen g, const struct member *m, const char *p)
-{
-	double number;
-
-	switch (m->kind) {
-	case TEXT:
-		gen_text(g, p);
-		break;
-	case WORD:
-		gen_text(g, m->words[get_integer(m, p)]);
-		break;
-	case COUNT:
-		if (get_integer(m, p) == UNSEEN) {
-			(void) yajl_gen_null(g);
-			break;
-		}
-		/* fall through */
-	case NATURAL:
-		(void) yajl_gen_integer(g, get_integer(m, p));
-		break;
-	case NUMBER:
-		memcpy(&number, p, sizeof(number));
-		gen_number(g, number);
-		break;
-	case RATIO:
-		memcpy(&number, p, sizeof(number));
-		gen_ratio(g, number);
-		break;
-	case FLAG:
-		(void) yajl_gen_bool(g, get_integer(m, p) != 0);
-		break;
-	}
-}
-
-static void
-gen_members(yajl_gen g, const struct member *m, size_t n, const void *base)
-{
-	for (size_t i = 0; i < n; i++) {
-		gen_text(g, m[i].name);
-		gen_member(g, &m[i], (const char *) base + m[i].at);
-	}
-}
-
 /* whole: of the record; else of a round, or of the final pass if that is NULL. */
 static void
 gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *round, bool whole)
@@ -331,7 +217,7 @@ gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *r
 	const struct overhead *o = round ? &round->overhead : whole ? &r->overhead : &r->final.overhead;
 	struct overhead_figures f;
 
-	gen_text(g, "overhead");
+	members_gen_text(g, "overhead");
 	if (o->windows == 0 && o->torn_windows == 0) {
 		(void) yajl_gen_null(g);
 		return;
@@ -342,25 +228,53 @@ gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *r
 		overhead_of_pass(r, round, &f);
 	(void) yajl_gen_map_open(g);
 	if (whole)
-		gen_members(g, traced_members, ARRAY_SIZE(traced_members), r);
+		members_gen(g, traced_members, ARRAY_SIZE(traced_members), r);
 	else
-		gen_members(g, &tracked_member, 1, &f);
-	gen_members(g, sum_members, ARRAY_SIZE(sum_members), o);
-	gen_members(g, figure_members, ARRAY_SIZE(figure_members), &f);
+		members_gen(g, &tracked_member, 1, &f);
+	members_gen(g, sum_members, ARRAY_SIZE(sum_members), o);
+	members_gen(g, figure_members, ARRAY_SIZE(figure_members), &f);
 	(void) yajl_gen_map_close(g);
 }
 
 static void
 gen_final(yajl_gen g, const struct migration_record *r)
 {
-	gen_text(g, "final");
+	members_gen_text(g, "final");
 	if (!r->final.begun) {
 		(void) yajl_gen_null(g);
 		return;
 	}
 	(void) yajl_gen_map_open(g);
-	gen_members(g, final_members, ARRAY_SIZE(final_members), &r->final);
+	members_gen(g, final_members, ARRAY_SIZE(final_members), &r->final);
 	gen_overhead(g, r, NULL, false);
+	(void) yajl_gen_map_close(g);
+}
+
+static void
+gen_forecasts(yajl_gen g, const struct migration_record *r)
+{
+	struct forecast_error error;
+
+	members_gen_text(g, "forecast");
+	(void) yajl_gen_array_open(g);
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		const struct round *round = &r->round[i];
+
+		if (!round->forecast.made || round->n == UNSEEN)
+			continue;
+		(void) yajl_gen_map_open(g);
+		members_gen(g, &after_round_member, 1, round);
+		members_gen(g, forecast_members, ARRAY_SIZE(forecast_members), &round->forecast);
+		(void) yajl_gen_map_close(g);
+	}
+	(void) yajl_gen_array_close(g);
+	members_gen_text(g, "forecast_error");
+	if (!record_forecast_error(r, &error)) {
+		(void) yajl_gen_null(g);
+		return;
+	}
+	(void) yajl_gen_map_open(g);
+	members_gen(g, forecast_error_members, ARRAY_SIZE(forecast_error_members), &error);
 	(void) yajl_gen_map_close(g);
 }
 
@@ -368,23 +282,24 @@ static void
 gen_record(yajl_gen g, const struct migration_record *r, bool open)
 {
 	(void) yajl_gen_map_open(g);
-	gen_members(g, head_members, ARRAY_SIZE(head_members), r);
-	gen_text(g, "rounds");
+	members_gen(g, head_members, ARRAY_SIZE(head_members), r);
+	members_gen_text(g, "rounds");
 	(void) yajl_gen_array_open(g);
 	for (size_t i = 0; i < r->n_rounds; i++) {
 		(void) yajl_gen_map_open(g);
-		gen_members(g, round_members, ARRAY_SIZE(round_members), &r->round[i]);
+		members_gen(g, round_members, ARRAY_SIZE(round_members), &r->round[i]);
 		gen_overhead(g, r, &r->round[i], false);
 		(void) yajl_gen_map_close(g);
 	}
 	(void) yajl_gen_array_close(g);
 	gen_final(g, r);
-	gen_members(g, tail_members, ARRAY_SIZE(tail_members), r);
+	members_gen(g, tail_members, ARRAY_SIZE(tail_members), r);
+	gen_forecasts(g, r);
 	gen_overhead(g, r, NULL, true);
 	if (open) {
-		gen_text(g, "evidence");
+		members_gen_text(g, "evidence");
 		(void) yajl_gen_map_open(g);
-		gen_members(g, evidence_members, ARRAY_SIZE(evidence_members), r);
+		members_gen(g, evidence_members, ARRAY_SIZE(evidence_members), r);
 		(void) yajl_gen_map_close(g);
 	}
 	(void) yajl_gen_map_close(g);
@@ -402,93 +317,6 @@ record_gen_open(yajl_gen g, const struct migration_record *r)
 	gen_record(g, r, true);
 }
 
-static void
-put_integer(const struct member *m, char *p, int64_t v)
-{
-	int32_t narrow = (int32_t) v;
-	uint8_t byte = (uint8_t) v;
-
-	if (m->size == sizeof(byte))
-		memcpy(p, &byte, sizeof(byte));
-	else if (m->size == sizeof(v))
-		memcpy(p, &v, sizeof(v));
-	else
-		memcpy(p, &narrow, sizeof(narrow));
-}
-
-static int
-parse_word(const struct member *m, char *p, const json_t *v)
-{
-	const char *text = json_string_value(v);
-
-	if (!text && !json_is_null(v))
-		return -EBADMSG;
-	for (size_t i = 0; i < m->n_words; i++)
-		if (m->words[i] && text ? strcmp(m->words[i], text) == 0 : m->words[i] == text) {
-			put_integer(m, p, (int64_t) i);
-			return 0;
-		}
-	return -EBADMSG;
-}
-
-static int
-parse_integer(const struct member *m, char *p, const json_t *v)
-{
-	json_int_t n = json_integer_value(v);
-
-	if (json_is_null(v) && m->kind == COUNT)
-		n = UNSEEN;
-	else if (!json_is_integer(v) || n < 0 || (m->size == sizeof(int32_t) && n > INT32_MAX))
-		return -EBADMSG;
-	put_integer(m, p, n);
-	return 0;
-}
-
-static int
-parse_member(const struct member *m, char *p, const json_t *v)
-{
-	double number = json_is_null(v) ? NAN : json_number_value(v);
-
-	switch (m->kind) {
-	case TEXT:
-		if (!json_is_string(v) || json_string_length(v) >= m->size)
-			return -EBADMSG;
-		utf8_clean(p, m->size, json_string_value(v));
-		return 0;
-	case WORD:
-		return parse_word(m, p, v);
-	case COUNT:
-	case NATURAL:
-		return parse_integer(m, p, v);
-	case NUMBER:
-	case RATIO:
-		if (!json_is_number(v) && !json_is_null(v))
-			return -EBADMSG;
-		memcpy(p, &number, sizeof(number));
-		return 0;
-	case FLAG:
-		if (!json_is_boolean(v))
-			return -EBADMSG;
-		put_integer(m, p, json_is_true(v));
-		return 0;
-	}
-	return -EBADMSG;
-}
-
-/* A member that is missing stays as it is. */
-static int
-parse_members(const struct member *m, size_t n, void *base, const json_t *object)
-{
-	for (size_t i = 0; i < n; i++) {
-		const json_t *v = json_object_get(object, m[i].name);
-		int r = v ? parse_member(&m[i], (char *) base + m[i].at, v) : 0;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /* What an earlier agent wrote has none. */
 static int
 parse_overhead(struct overhead *o, const json_t *pass)
@@ -497,7 +325,7 @@ parse_overhead(struct overhead *o, const json_t *pass)
 
 	if (!object || json_is_null(object))
 		return 0;
-	return json_is_object(object) ? parse_members(sum_members, ARRAY_SIZE(sum_members), o, object)
+	return json_is_object(object) ? members_parse(sum_members, ARRAY_SIZE(sum_members), o, object)
 				      : -EBADMSG;
 }
 
@@ -513,8 +341,36 @@ parse_rounds(struct migration_record *r, const json_t *rounds)
 		struct round *round = record_add_round(r);
 
 		if (!json_is_object(object) ||
-		    parse_members(round_members, ARRAY_SIZE(round_members), round, object) < 0 ||
+		    members_parse(round_members, ARRAY_SIZE(round_members), round, object) < 0 ||
 		    parse_overhead(&round->overhead, object) < 0)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+/* What an earlier agent wrote has none. */
+static int
+parse_forecasts(struct migration_record *r, const json_t *forecasts)
+{
+	size_t at = 0;
+
+	if (forecasts && !json_is_array(forecasts))
+		return -EBADMSG;
+	for (size_t i = 0; i < json_array_size(forecasts); i++) {
+		const json_t *object = json_array_get(forecasts, i);
+		struct round after = {.n = UNSEEN};
+		struct forecast *f;
+
+		if (!json_is_object(object) || members_parse(&after_round_member, 1, &after, object) < 0)
+			return -EBADMSG;
+		while (at < r->n_rounds && r->round[at].n != after.n) /* they are in the order of the rounds */
+			at++;
+		if (at == r->n_rounds || after.n < 0)
+			return -EBADMSG;
+		f = &r->round[at].forecast;
+		forecast_init(f);
+		f->made = true;
+		if (members_parse(forecast_members, ARRAY_SIZE(forecast_members), f, object) < 0)
 			return -EBADMSG;
 	}
 	return 0;
@@ -527,19 +383,20 @@ parse_record(struct migration_record *r, const json_t *root)
 	const json_t *evidence = json_object_get(root, "evidence");
 
 	if (!json_is_object(root) || parse_rounds(r, json_object_get(root, "rounds")) < 0 ||
-	    parse_members(head_members, ARRAY_SIZE(head_members), r, root) < 0 ||
-	    parse_members(tail_members, ARRAY_SIZE(tail_members), r, root) < 0 ||
+	    parse_forecasts(r, json_object_get(root, "forecast")) < 0 ||
+	    members_parse(head_members, ARRAY_SIZE(head_members), r, root) < 0 ||
+	    members_parse(tail_members, ARRAY_SIZE(tail_members), r, root) < 0 ||
 	    parse_overhead(&r->overhead, root) < 0 ||
-	    parse_members(traced_members, ARRAY_SIZE(traced_members), r,
+	    members_parse(traced_members, ARRAY_SIZE(traced_members), r,
 		json_object_get(root, "overhead")) < 0)
 		return -EBADMSG;
 	r->final.begun = json_is_object(final);
 	if (r->final.begun &&
-	    (parse_members(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0 ||
+	    (members_parse(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0 ||
 		parse_overhead(&r->final.overhead, final) < 0))
 		return -EBADMSG;
 	if (evidence &&
-	    parse_members(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
+	    members_parse(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
 		return -EBADMSG;
 	if (!*r->id || r->rounds_begun > MAX_ROUND_NUMBER ||
 	    r->rounds_begun < (int64_t) r->n_rounds)

@@ -114,7 +114,8 @@ wire_check(enum wire_kind kind, const void *element)
 	case WIRE_RECORD:
 		return check_record(element);
 	case WIRE_ROUNDS:
-		return IS_BOOL(round->seen);
+		return IS_BOOL(round->seen) && IS_BOOL(round->forecast.made) &&
+		       UP_TO(round->forecast.outlook, OUTLOOK_DIVERGES);
 	case WIRE_SAMPLE_END:
 	case WIRE_RECORD_END:
 	case WIRE_KINDS:

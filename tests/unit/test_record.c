@@ -173,6 +173,70 @@ test_overhead(void)
 	}
 }
 
+static void
+expect(struct round *round, enum outlook outlook, int32_t rounds, double total, double downtime)
+{
+	round->forecast = (struct forecast){.made = true,
+	    .outlook = outlook,
+	    .rounds = rounds,
+	    .remaining_seconds = NAN,
+	    .total_seconds = total,
+	    .downtime_seconds = downtime};
+}
+
+static void
+test_forecast(void)
+{
+	static const char *const bad[] = {"7", "{}", "[7]", "[{}]", "[{\"after_round\":null}]",
+	    "[{\"after_round\":1}]", "[{\"after_round\":-1}]", "[{\"after_round\":0,\"converges\":true}]",
+	    "[{\"after_round\":0,\"converges\":null}]", "[{\"after_round\":0,\"rounds\":0.5}]"};
+	_cleanup_(record_done) struct migration_record r, back;
+	_cleanup_(freep) char *text = NULL, *again = NULL;
+	struct forecast_error error;
+
+	record_init(&r);
+	str_copy(r.id, sizeof(r.id), "x");
+	for (int i = 0; i < 4; i++)
+		record_add_round(&r);
+	ok(record_outlook(&r) == OUTLOOK_UNKNOWN && !record_forecast_error(&r, &error),
+	    "nothing was forecast, nothing is known and nothing wrong");
+	expect(&r.round[0], OUTLOOK_DIVERGES, 5, 20, 1);
+	expect(&r.round[1], OUTLOOK_CONVERGES, 3, 11, 0.5);
+	expect(&r.round[2], OUTLOOK_UNKNOWN, UNSEEN, NAN, NAN);
+	ok(record_outlook(&r) == OUTLOOK_UNKNOWN, "the newest forecast counts");
+	r.round[2].forecast.made = false;
+	ok(record_outlook(&r) == OUTLOOK_CONVERGES, "a round without one leaves that before it");
+	r.started = 100;
+	r.ended = 110;
+	r.downtime_seconds = 0.25;
+	ok(!record_forecast_error(&r, &error), "what did not complete judges no forecast");
+	r.result = RESULT_COMPLETED;
+	ok(record_forecast_error(&r, &error) && error.after_round == 1 && error.rounds == 1 &&
+		fabs(error.total_ratio - 0.1) < 1e-9 && fabs(error.downtime_ratio - 1) < 1e-9,
+	    "the forecast after round 1 is judged: %g, %g", error.total_ratio, error.downtime_ratio);
+	text = text_of(&r, true);
+	ok(strstr(text, "\"forecast\":[{\"after_round\":0,\"converges\":\"no\",\"rounds\":5,\"remaining_seconds\":"
+			"null,\"total_seconds\":20,\"downtime_seconds\":1},{\"after_round\":1,\"converges\":\"yes\",") &&
+		strstr(text, "\"forecast_error\":{\"after_round\":1,\"rounds\":1,\"total_ratio\":0.1,"),
+	    "forecasts stand in the order of the rounds, with what came of them: %s", text);
+	ok(record_parse(text, strlen(text), &back) == 0, "they are read");
+	again = text_of(&back, true);
+	ok(strcmp(text, again) == 0, "as they were written");
+	r.round[1].forecast.made = false;
+	r.rounds_unseen = UNSEEN;
+	r.downtime_seconds = NAN;
+	ok(record_forecast_error(&r, &error) && error.after_round == 0 && error.rounds == UNSEEN &&
+		error.total_ratio == 1 && isnan(error.downtime_ratio),
+	    "that after round 0 where there is no other, and of nothing unseen");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_(freep) char *line = xasprintf(
+		    "{\"id\":\"a\",\"rounds_begun\":1,\"rounds\":[{\"n\":0}],\"forecast\":%s}", bad[i]);
+		struct migration_record none;
+
+		ok(record_parse(line, strlen(line), &none) == -EBADMSG, "a forecast %s is refused", bad[i]);
+	}
+}
+
 /* As many rounds as are kept, all of them traced, each number as long as it can be. */
 static void
 test_longest(void)
@@ -189,7 +253,9 @@ test_longest(void)
 		    .seconds = 1e9 / 3, .pages_sent = INT64_MAX, .frames_sent = INT64_MAX,
 		    .pages_dirtied = INT64_MAX, .harvest_seconds = -1e-300 / 3,
 		    .overhead = {.traced_seconds = 1e8 / 3, .windows = INT32_MAX, .torn_windows = INT32_MAX,
-			.lost_records = INT64_MAX, .exits = {most, most, most}}};
+			.lost_records = INT64_MAX, .exits = {most, most, most}},
+		    .forecast = {.made = true, .rounds = INT32_MAX, .remaining_seconds = 1e9 / 3,
+			.total_seconds = 1e9 / 3, .downtime_seconds = 1e9 / 3}};
 	r.tracking_mode = TRACKING_PML;
 	text = text_of(&r, true);
 	ok(strlen(text) < MAX_RECORD_JSON && record_parse(text, strlen(text), &back) == 0 &&
@@ -333,6 +399,7 @@ main(void)
 {
 	test_round_trip();
 	test_overhead();
+	test_forecast();
 	test_longest();
 	test_fresh();
 	test_copy();

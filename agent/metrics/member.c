@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "metrics/member.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "base/utf8.h"
+#include "base/util.h"
+#include "metrics/record.h"
+
+void
+members_gen_text(yajl_gen g, const char *s)
+{
+	if (s)
+		(void) yajl_gen_string(g, (const unsigned char *) s, strlen(s));
+	else
+		(void) yajl_gen_null(g);
+}
+
+/* Not by yajl_gen_double, which writes 0.1 as 0.10000000000000000555. */
+static void
+gen_number(yajl_gen g, double v)
+{
+	struct strbuf b = {NULL, 0, 0};
+
+	if (!isfinite(v)) {
+		(void) yajl_gen_null(g);
+		return;
+	}
+	strbuf_number(&b, v);
+	(void) yajl_gen_number(g, b.text, b.n);
+	strbuf_done(&b);
+}
+
+static void
+gen_ratio(yajl_gen g, double v)
+{
+	char text[32];
+
+	if (!isfinite(v)) {
+		(void) yajl_gen_null(g);
+		return;
+	}
+	(void) snprintf(text, sizeof(text), "%.6g", v);
+	(void) yajl_gen_number(g, text, strlen(text));
+}
+
+static int64_t
+get_integer(const struct member *m, const char *p)
+{
+	int64_t wide;
+	int32_t narrow;
+	uint32_t natural;
+	uint8_t byte;
+
+	if (m->size == sizeof(byte)) {
+		memcpy(&byte, p, sizeof(byte));
+		return byte;
+	}
+	if (m->size == sizeof(wide)) {
+		memcpy(&wide, p, sizeof(wide));
+		return wide;
+	}
+	if (m->kind == COUNT) {
+		memcpy(&narrow, p, sizeof(narrow));
+		return narrow;
+	}
+	memcpy(&natural, p, sizeof(natural));
+	return natural;
+}
+
+static void
+gen_member(yajl_gen g, const struct member *m, const char *p)
+{
+	double number;
+
+	switch (m->kind) {
+	case TEXT:
+		members_gen_text(g, p);
+		break;
+	case WORD:
+		members_gen_text(g, m->words[get_integer(m, p)]);
+		break;
+	case COUNT:
+		if (get_integer(m, p) == UNSEEN) {
+			(void) yajl_gen_null(g);
+			break;
+		}
+		/* fall through */
+	case NATURAL:
+		(void) yajl_gen_integer(g, get_integer(m, p));
+		break;
+	case NUMBER:
+		memcpy(&number, p, sizeof(number));
+		gen_number(g, number);
+		break;
+	case RATIO:
+		memcpy(&number, p, sizeof(number));
+		gen_ratio(g, number);
+		break;
+	case FLAG:
+		(void) yajl_gen_bool(g, get_integer(m, p) != 0);
+		break;
+	}
+}
+
+void
+members_gen(yajl_gen g, const struct member *m, size_t n, const void *base)
+{
+	for (size_t i = 0; i < n; i++) {
+		members_gen_text(g, m[i].name);
+		gen_member(g, &m[i], (const char *) base + m[i].at);
+	}
+}
+
+static void
+put_integer(const struct member *m, char *p, int64_t v)
+{
+	int32_t narrow = (int32_t) v;
+	uint8_t byte = (uint8_t) v;
+
+	if (m->size == sizeof(byte))
+		memcpy(p, &byte, sizeof(byte));
+	else if (m->size == sizeof(v))
+		memcpy(p, &v, sizeof(v));
+	else
+		memcpy(p, &narrow, sizeof(narrow));
+}
+
+static int
+parse_word(const struct member *m, char *p, const json_t *v)
+{
+	const char *text = json_string_value(v);
+
+	if (!text && !json_is_null(v))
+		return -EBADMSG;
+	for (size_t i = 0; i < m->n_words; i++)
+		if (m->words[i] && text ? strcmp(m->words[i], text) == 0 : m->words[i] == text) {
+			put_integer(m, p, (int64_t) i);
+			return 0;
+		}
+	return -EBADMSG;
+}
+
+static int
+parse_integer(const struct member *m, char *p, const json_t *v)
+{
+	json_int_t n = json_integer_value(v);
+
+	if (json_is_null(v) && m->kind == COUNT)
+		n = UNSEEN;
+	else if (!json_is_integer(v) || n < 0 || (m->size == sizeof(int32_t) && n > INT32_MAX))
+		return -EBADMSG;
+	put_integer(m, p, n);
+	return 0;
+}
+
+static int
+parse_member(const struct member *m, char *p, const json_t *v)
+{
+	double number = json_is_null(v) ? NAN : json_number_value(v);
+
+	switch (m->kind) {
+	case TEXT:
+		if (!json_is_string(v) || json_string_length(v) >= m->size)
+			return -EBADMSG;
+		utf8_clean(p, m->size, json_string_value(v));
+		return 0;
+	case WORD:
+		return parse_word(m, p, v);
+	case COUNT:
+	case NATURAL:
+		return parse_integer(m, p, v);
+	case NUMBER:
+	case RATIO:
+		if (!json_is_number(v) && !json_is_null(v))
+			return -EBADMSG;
+		memcpy(p, &number, sizeof(number));
+		return 0;
+	case FLAG:
+		if (!json_is_boolean(v))
+			return -EBADMSG;
+		put_integer(m, p, json_is_true(v));
+		return 0;
+	}
+	return -EBADMSG;
+}
+
+int
+members_parse(const struct member *m, size_t n, void *base, const json_t *object)
+{
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_object_get(object, m[i].name);
+		int r = v ? parse_member(&m[i], (char *) base + m[i].at, v) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
