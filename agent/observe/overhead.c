@@ -11,7 +11,6 @@
 
 #define PML_SHARE 0.1 /* of the pages: fewer violations are splits */
 #define WP_SHARE 0.9  /* so many are write protection */
-#define WHOLE 0.9     /* of the time traced: then the share of the pages is no estimate */
 #define SUPERPAGE 512 /* pages of a superpage, and superpages of the next larger one */
 
 /* -- windows -- */
@@ -156,7 +155,7 @@ overhead_mode(const struct migration_record *r, enum tracking_mode host, char re
 		return TRACKING_UNKNOWN;
 	mode = by_share(host, violations / paged.pages, violations <= most_splits(r), ret_note);
 	overhead_of_record(r, &figures);
-	if (mode == TRACKING_UNKNOWN && !(figures.sampled_fraction >= WHOLE))
+	if (mode == TRACKING_UNKNOWN && !(figures.sampled_fraction >= OVERHEAD_WHOLE))
 		*ret_note = '\0'; /* the pages of a sample are an estimate: what fits nothing contradicts nothing */
 	return mode;
 }

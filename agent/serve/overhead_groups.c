@@ -26,8 +26,9 @@ struct sum {
 	struct ratio sampled;	       /* seconds in whole windows, tracked */
 	struct ratio harvest;	       /* seconds, harvests */
 	struct ratio overhead;	       /* cycles, those that the guests' vCPUs could have had */
-	/* those to pages, in traced windows of passes whose pages are known */
-	struct ratio logging, recalc;	/* exits */
+	struct ratio logging;		/* exits, pages in traced windows of passes whose pages are known */
+	/* to pages, a sample's as it was weighed */
+	struct ratio recalc;		/* exits */
 	struct ratio cost, recalc_cost; /* cycles */
 };
 
@@ -185,6 +186,7 @@ add_trace(struct sum *s, const struct migration_record *r)
 	const struct overhead *o = &r->overhead;
 	struct overhead_figures f;
 	struct paged_overhead paged;
+	struct overhead_cost cost;
 
 	overhead_add(&s->traced, o);
 	if (o->windows == 0)
@@ -192,14 +194,14 @@ add_trace(struct sum *s, const struct migration_record *r)
 	s->measured++;
 	overhead_of_record(r, &f);
 	overhead_paged(r, &paged);
+	overhead_cost(r, &cost);
 	add_ratio(&s->sampled, f.sampled_fraction * f.tracked_seconds, f.tracked_seconds);
 	if (isfinite(f.overhead_ratio))
-		add_ratio(
-		    &s->overhead, overhead_cycles(o), o->traced_seconds * r->vcpus * r->cpu_hz);
+		add_ratio(&s->overhead, cost.cycles, cost.seconds * r->vcpus * r->cpu_hz);
 	add_ratio(&s->logging, overhead_logging_exits(&paged.sum), paged.pages);
-	add_ratio(&s->recalc, (double) paged.sum.exits[TRACE_RECALC].count, paged.pages);
-	add_ratio(&s->cost, overhead_cycles(&paged.sum), paged.pages);
-	add_ratio(&s->recalc_cost, (double) paged.sum.exits[TRACE_RECALC].cycles, paged.pages);
+	add_ratio(&s->recalc, cost.recalcs, cost.pages);
+	add_ratio(&s->cost, cost.page_cycles, cost.pages);
+	add_ratio(&s->recalc_cost, cost.recalc_cycles, cost.pages);
 	add(&s->splits, f.splits == UNSEEN ? NAN : (double) f.splits);
 	add(&s->avoided, f.avoided_exits == UNSEEN ? NAN : (double) f.avoided_exits);
 }
