@@ -25,10 +25,10 @@ struct overhead_figures {
 /* What tracking cost, where all was traced (a fraction of OVERHEAD_WHOLE; less is a sample) the sums of the windows.
  *
  * A sample is weighed round by round, since windows stand at the beginnings of rounds, where most happens: exits that
- * come page by page count for each page that the harvest found what they did for those logged in the round's windows (in
- * all of the record's, where these logged fewer than OVERHEAD_MIN_LOGGED); exits that come in a burst behind a harvest
- * count once, as they were seen. It is an estimate, too low by what was not seen of the bursts. NAN where the pages of
- * a round are unknown (cycles), too few were logged in all windows, or the mode has no model (shadow). */
+ * come page by page count for each page that the harvest found what they did for those logged in the round's windows
+ * (in all of the record's, where these logged fewer than OVERHEAD_MIN_LOGGED); exits that come in a burst behind a
+ * harvest count once, as they were seen. It is an estimate, too low by what was not seen of the bursts. NAN where the
+ * pages of a round are unknown (cycles), too few were logged in all windows, or the mode has no model (shadow). */
 #define OVERHEAD_WHOLE 0.9
 #define OVERHEAD_MIN_LOGGED 64
 
