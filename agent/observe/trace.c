@@ -28,6 +28,7 @@ struct followed {
 	bool still;   /* suspended for good: no window is begun for it */
 	bool torn;    /* exits of another round are among those of its window under way, or missing */
 	double from;  /* its window under way begins here */
+	double until; /* the newest that was handed over ended here */
 };
 
 struct trace {
@@ -191,12 +192,13 @@ cut(struct trace *t, double at, double edge)
 	trace_reader_read(t->reader, edge);
 	t->decoded = MAX(t->decoded, edge);
 	for (size_t i = 0; i < t->n; i++) {
-		const struct followed *f = &t->followed[i];
+		struct followed *f = &t->followed[i];
 
 		if (!f->tracked || f->from >= at)
 			continue;
 		from = MIN(from, f->from);
 		hand_over(t, f, at);
+		f->until = at;
 	}
 	t->seconds += at - from;
 	begin_at(t, at);
@@ -219,18 +221,14 @@ stop(struct trace *t)
 	t->on = false;
 }
 
-static void
-on_buffers(void *arg, uint32_t events, const struct tick *now);
+static void on_buffers(void *arg, uint32_t events, const struct tick *now);
 
 static int
 open_buffers(struct trace *t)
 {
-	int r, fd;
+	int fd, r = trace_reader_open(t->reader, &t->why);
 
-	if (trace_reader_is_open(t->reader))
-		return 0;
-	r = trace_reader_open(t->reader, &t->why);
-	if (r < 0)
+	if (r < 0 || t->fd >= 0)
 		return r;
 	fd = trace_reader_fd(t->reader);
 	if (t->loop && fd >= 0 && loop_add(t->loop, fd, EPOLLIN, on_buffers, t) == 0)
@@ -275,12 +273,12 @@ pause_of(struct trace *t, const struct followed *f, double at, double end)
 
 /* A round of this domain ends at this moment, by a hypercall that returned at end (INFINITY: by none), and the next
  * one begins. Where in the hypercall the exits of both are apart, the trace itself tells: Xen stops the domain's
- * vCPUs for it, and they may have run before that, or after it until Dom0 had a CPU again. If more was decoded than
- * up to its end, both are mixed in one sum. */
+ * vCPUs for it, and they may have run before that, or after it until Dom0 had a CPU again. If a window went
+ * beyond its end, both are mixed in one sum. */
 static void
 end_round(struct trace *t, struct followed *f, double at, double end)
 {
-	bool late = f->tracked && end < t->decoded;
+	bool late = f->tracked && (end < f->until || (f->from < end && end < t->decoded));
 	double edge = at;
 
 	if (!t->on)
@@ -513,7 +511,7 @@ arm(struct trace *t, double now)
 void
 trace_tick(struct trace *t, const struct tick *now)
 {
-	if (t->on)
+	if (trace_reader_is_open(t->reader))
 		look(t);
 	let_go_of_the_dead(t, now->mono);
 	if (t->on && now->mono >= t->due + HOLD_SECONDS)

@@ -164,6 +164,23 @@ late(void)
 	end();
 }
 
+/* A window begins by the clock, at the moment in which the round ends. */
+static void
+harvest_before_window(void)
+{
+	begin("100", "10");
+	helper(100, 7);
+	operate(SHADOW_OP_ENABLE_LOGDIRTY, 100.01, 7);
+	tick_at(100.2);
+	tick_at(101.05);
+	n_seen = 0;
+	send(101.06, operation(SHADOW_OP_CLEAN, 101.04, 7));
+	tick_at(101.2);
+	ok(n_seen == 1 && seen[0].window.from > 101.04 && !seen[0].window.torn,
+	    "a harvest that was over when the window began tears nothing, whenever it is told");
+	end();
+}
+
 /* A harvest that an observer holds, and hands over when it is asked. */
 static double held;
 
@@ -219,6 +236,7 @@ main(void)
 	metrics();
 	torn();
 	late();
+	harvest_before_window();
 	looked();
 	late_enable();
 	trace_free(NULL);
