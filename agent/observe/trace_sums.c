@@ -162,9 +162,11 @@ vcpu_off(struct trace_sums *s, struct vcpu *v, uint64_t tsc)
 void
 vcpu_on(struct trace_sums *s, struct vcpu *v, unsigned cpu, uint64_t tsc)
 {
+	bool stopped = v->off || v->cpu == (int32_t) cpu;
+
 	v->cpu = (int32_t) cpu;
-	if (v->off && v->loss != s->loss)
-		vcpu_drop_arc(v); /* it may have run where the records were lost */
+	if (!stopped || (v->off && v->loss != s->loss))
+		vcpu_drop_arc(v); /* it ran, or may have run, where records were lost */
 	else if (v->off && v->arc && tsc > v->off_since)
 		add_cycles(&v->off_cycles, tsc - v->off_since);
 	v->off = false;
@@ -208,6 +210,7 @@ vcpu_merge(struct trace_sums *s, struct vcpu *to, struct vcpu *from)
 	if (from->arc && (to->arc = vcpu_row(s, to, from->arc->reason))) {
 		to->kind = from->kind;
 		to->left = from->left;
+		to->cpu = from->cpu;
 		to->off = false;
 	}
 	vcpu_drop_arc(from);

@@ -333,6 +333,20 @@ test_loss(void)
 	    "between two losses nobody is known to run");
 	ok(of(d, 1, 0, 31).count == 1, "after the last one it is who goes");
 	trace_decoder_free(d);
+
+	begin();
+	runs(&cpu[0], 100, 1, 0);
+	vmexit(&cpu[0], 200, 12);
+	runs(&cpu[1], 900, 1, 0); /* where it stopped and ran in between is lost, which is told later */
+	vmentry(&cpu[1], 910);
+	vmexit(&cpu[1], 920, 12);
+	vmentry(&cpu[1], 925);
+	lost(&cpu[0], 1000, 5);
+	d = decoded(false);
+	ok(is(of(d, 1, 0, 12), 2, 5, 5),
+	    "an arc on one CPU does not end on another without a stop: %llu cycles",
+	    (unsigned long long) of(d, 1, 0, 12).cycles);
+	trace_decoder_free(d);
 }
 
 static void
