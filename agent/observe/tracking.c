@@ -17,6 +17,7 @@ struct tracked {
 	bool counted; /* Xen's count of it may hold pages that no harvest has told */
 	bool stale;   /* and did so when tracking last went on */
 	pid_t pid;    /* of the newest operation */
+	pid_t by;     /* who turned it on last */
 	double last;  /* when that returned */
 	double since; /* tracking went on, or the last harvest returned; NAN: not seen */
 	double seen;  /* the domain was there */
@@ -124,6 +125,7 @@ tracking_on(struct tracking *t, uint32_t domid, double at)
 	if (!e)
 		return;
 	e->on = e->ever = true;
+	e->by = e->pid;
 	e->harvested = false;
 	e->stale = e->counted;
 	e->counted = true;
@@ -224,7 +226,7 @@ tracking_begun_by(const struct tracking *t, uint32_t domid, pid_t pid, double *r
 {
 	const struct tracked *e = find(t, domid);
 
-	if (!e || !e->on || e->harvested || e->pid != pid || isnan(e->since))
+	if (!e || !e->on || e->harvested || e->by != pid || isnan(e->since))
 		return false;
 	*ret_at = e->since;
 	return true;

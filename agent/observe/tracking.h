@@ -20,6 +20,7 @@ void tracking_free(struct tracking *t);
 bool tracking_operation(
     struct tracking *t, uint32_t domid, const char *uuid, pid_t pid, double began, double returned);
 
+/* The operation told last turned it on, or off. */
 void tracking_on(struct tracking *t, uint32_t domid, double at);
 void tracking_off(struct tracking *t, uint32_t domid);
 

@@ -307,6 +307,19 @@ test_tools(void)
 	ok(w.last.n_rounds == 1 && isnan(w.last.round[0].seconds),
 	    "a stranger's harvest ends no round");
 	world_done(&w);
+
+	world_init(&w);
+	tick(&w, 40, A1);
+	for (size_t i = 0; i < 3; i++) { /* one turns it on, another harvests, then the first does */
+		e = lab_bpf(i);
+		e.pid = i == 1 ? 999 : HELPER;
+		str_copy(e.comm, sizeof(e.comm), "mytool");
+		send(&w, e);
+	}
+	tick(&w, 55, A1);
+	ok(w.begun == 0 && tracking(&w, M_TRACKING_DIRTIED) == 4262 + 1120,
+	    "who harvests what somebody else turned on does not migrate");
+	world_done(&w);
 }
 
 int
