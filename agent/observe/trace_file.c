@@ -15,12 +15,14 @@
 #define PIECE_HEAD_BYTES 12
 #define SEARCH_BYTES 4096u
 
-/* Bytes of the file that are there at a time, of all CPUs and of one. A large part is mapped, which
- * takes half the time of reading it; for many CPUs small parts are read, which takes no more memory
- * than that. */
+/* Bytes of the file that are there at a time, of all CPUs and of one. The file is mapped, which takes half the time of
+ * reading it, and let go of when so much of it was touched: not at each window, as that costs more than what is
+ * read. For many CPUs small parts are read, since the kernel maps more than the byte that is touched: 64 KiB around
+ * it, or a large page. */
 #define MAX_WINDOWS (512u << 10)
 #define MAX_WINDOW (256u << 10)
-#define MIN_MAPPED (32u << 10)
+#define MIN_MAPPED (64u << 10)
+#define LARGE_PAGE (2 << 20)
 
 struct piece {
 	uint32_t cpu;
@@ -43,7 +45,9 @@ struct trace_file {
 	off_t scout; /* each piece before this was read, or is the ahead of its CPU */
 	struct trace_file_facts facts;
 	size_t room; /* of a window */
-	bool mapped;
+	uint8_t *map;	 /* the file; NULL: windows are read */
+	off_t low, high; /* what is there of it lies between, or nearly */
+	size_t touched;	 /* so many bytes of it */
 	struct cursor *cursor; /* by CPU, TRACE_MAX_CPUS of which n may be used */
 	struct trace_span *span;
 	unsigned n;
@@ -74,23 +78,22 @@ find_head(const struct trace_file *f, off_t from, off_t *ret_at)
 	}
 }
 
-/* Often it is in the window of the CPU whose piece ends there. */
+/* Often it is in a part that is there. */
 static ssize_t
-read_head(const struct trace_file *f, const struct cursor *c, off_t from, uint8_t *head)
+read_head(const struct trace_file *f, off_t from, uint8_t *head)
 {
-	if (!c || !c->window || from < c->from || from + PIECE_HEAD_BYTES > c->from + (off_t) c->n)
+	if (!f->map || from < f->low || from > f->high || from + PIECE_HEAD_BYTES > f->size)
 		return read_at(f->fd, head, PIECE_HEAD_BYTES, from);
-	(void) memcpy(head, c->window + (from - c->from), PIECE_HEAD_BYTES);
+	(void) memcpy(head, f->map + from, PIECE_HEAD_BYTES);
 	return PIECE_HEAD_BYTES;
 }
 
-/* The piece whose header is at or after this offset. -ENODATA: no more. c: whose window may have
- * it, or NULL. */
+/* The piece whose header is at or after this offset. -ENODATA: no more. */
 static int
-find_piece(const struct trace_file *f, const struct cursor *c, off_t from, struct piece *ret)
+find_piece(const struct trace_file *f, off_t from, struct piece *ret)
 {
 	uint8_t head[PIECE_HEAD_BYTES];
-	ssize_t n = read_head(f, c, from, head);
+	ssize_t n = read_head(f, from, head);
 	int r;
 
 	if (n < 0)
@@ -119,7 +122,7 @@ survey(struct trace_file *f)
 	struct piece p;
 	int r;
 
-	while ((r = find_piece(f, NULL, at, &p)) == 0) {
+	while ((r = find_piece(f, at, &p)) == 0) {
 		f->facts.skipped_bytes += (uint64_t) (p.at - PIECE_HEAD_BYTES - at);
 		if (p.end > f->size) {
 			f->facts.truncated = true;
@@ -196,19 +199,13 @@ trace_file_open(const char *path, struct trace_file **ret, const char **ret_why)
 	}
 	f->span = xcalloc(f->n, sizeof(*f->span));
 	f->room = MIN(MAX_WINDOW, MAX_WINDOWS / f->facts.cpus);
-	f->mapped = f->room >= MIN_MAPPED;
+	if (f->room >= MIN_MAPPED)
+		f->map = mmap(NULL, (size_t) f->size, PROT_READ, MAP_SHARED, f->fd, 0);
+	if (f->map == MAP_FAILED)
+		f->map = NULL;
+	f->low = f->size;
 	*ret = TAKE_PTR(f);
 	return 0;
-}
-
-static void
-close_window(struct trace_file *f, struct cursor *c)
-{
-	if (!f->mapped)
-		free(c->window);
-	else if (c->window)
-		(void) munmap(c->window, c->n);
-	c->window = NULL;
 }
 
 void
@@ -216,8 +213,10 @@ trace_file_close(struct trace_file *f)
 {
 	if (!f)
 		return;
-	for (unsigned i = 0; i < f->n; i++)
-		close_window(f, &f->cursor[i]);
+	for (unsigned i = 0; i < f->n && !f->map; i++)
+		free(f->cursor[i].window);
+	if (f->map)
+		(void) munmap(f->map, (size_t) f->size);
 	free(f->cursor);
 	free(f->span);
 	closep(&f->fd);
@@ -241,7 +240,7 @@ next_piece(struct trace_file *f, struct cursor *c)
 	int r;
 
 	c->ahead = 0;
-	while ((r = find_piece(f, c, at, &p)) == 0) {
+	while ((r = find_piece(f, at, &p)) == 0) {
 		struct cursor *of = p.cpu < f->n ? &f->cursor[p.cpu] : NULL;
 
 		at = p.end;
@@ -269,32 +268,54 @@ has_record(const struct trace_span *s)
 	return s->n >= TRACE_HEAD_BYTES && s->n >= trace_bytes_of(trace_load32(s->bytes));
 }
 
+static void
+touch(struct trace_file *f, off_t from, off_t end)
+{
+	f->low = MIN(f->low, from);
+	f->high = MAX(f->high, end);
+	f->touched += (size_t) (end - from);
+}
+
+/* What spans still have comes back when it is used. */
+static void
+let_go(struct trace_file *f)
+{
+	off_t from = MAX(f->low - f->low % LARGE_PAGE - LARGE_PAGE, 0);
+	off_t end = MIN(f->high + 2 * LARGE_PAGE, f->size);
+
+	(void) madvise(f->map + from, (size_t) (end - from), MADV_DONTNEED);
+	f->low = f->size;
+	f->high = 0;
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct trace_span *s = &f->span[i];
+
+		if (s->n > 0)
+			touch(f, s->bytes - f->map, s->bytes - f->map + (off_t) s->n);
+	}
+	f->touched = 0;
+}
+
 /* Moves the window so that it begins at this offset of the piece. */
 static int
 open_window(struct trace_file *f, struct cursor *c, off_t at)
 {
-	/* of one CPU also the next piece is wanted */
-	off_t end = f->facts.cpus == 1 ? f->size : c->end;
-	size_t n = (size_t) MIN((off_t) f->room, end - at);
+	size_t n = (size_t) MIN((off_t) f->room, c->end - at);
 	ssize_t r;
 
-	if (f->mapped) {
-		close_window(f, c);
-		c->from = at - at % sysconf(_SC_PAGESIZE);
-		c->n = (size_t) MIN((off_t) f->room, end - c->from);
-		c->window = mmap(NULL, c->n, PROT_READ, MAP_SHARED | MAP_POPULATE, f->fd, c->from);
-		if (c->window != MAP_FAILED)
-			return 0;
-		c->window = NULL;
-		return -errno;
+	c->from = at;
+	c->n = n;
+	if (f->map) {
+		if (f->touched >= MAX_WINDOWS)
+			let_go(f);
+		touch(f, at, at + (off_t) n);
+		c->window = f->map + at;
+		return 0;
 	}
 	if (!c->window)
 		c->window = xmalloc(f->room);
 	r = read_at(f->fd, c->window, n, at);
 	if (r >= 0 && (size_t) r < n)
 		return -EIO; /* it was cut short meanwhile */
-	c->from = at;
-	c->n = n;
 	return r < 0 ? (int) r : 0;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""trace.py BUILD [RECORDS]: the decoder on a made trace (10 million records), beside xenalyze and beside cat of the file.
+"""trace.py BUILD [RECORDS]: the decoder on made traces (10 million records, of one CPU and of four), beside xenalyze and
+beside cat of the file.
 
 Five repetitions, one after the other of each program; the medians' ratios stand beside their limits: at most 1 is good.
 It judges nothing. xenalyze is that of PATH, of $XENALYZE, or Debian's package, which is unpacked and not installed."""
@@ -17,6 +18,7 @@ XENALYZE_TIMES = 6   # as many records per CPU second, at least
 CAT_TIMES = 1.5      # of cat's CPU time, at most
 RSS_LIMIT = 4096     # KiB
 CPU_HZ = '2000000000'
+CPUS = 1, 4
 
 
 def find_xenalyze(tmp):
@@ -42,36 +44,41 @@ def row(what, value, limit, unit):
     print('  %-44s %8.4g %-14s limit %-6g ratio %.2f' % (what, value, unit, limit, value / limit))
 
 
-def main():
-    build, records = os.path.abspath(sys.argv[1]), (sys.argv + ['10000000'])[2]
+def bench(build, records, cpus, xenalyze, tmp):
     bench = os.path.join(build, 'tests', 'bench')
     usage, xenscope = os.path.join(bench, 'usage'), os.path.join(build, 'agent', 'xenscope')
+    trace = os.path.join(tmp, 'trace.xt')
+    with open(trace, 'wb') as f:
+        subprocess.run([os.path.join(bench, 'trace_make'), records, str(cpus)], stdout=f, check=True)
+    programs = {'xenscope': [xenscope, 'trace', trace], 'cat': ['cat', trace]}
+    if xenalyze:
+        programs['xenalyze'] = [xenalyze, '--cpu-hz', CPU_HZ, '--summary', trace]
+    runs = {name: [] for name in programs}
+    for argv in programs.values():
+        measure(usage, argv)  # the file is in the page cache from here on
+    for _ in range(REPEATED):
+        for name, argv in programs.items():
+            runs[name].append(measure(usage, argv))
+    cpu = {name: statistics.median(r[0] for r in values) for name, values in runs.items()}
+    print('%s records of %d CPUs, %d bytes, medians of %d runs' % (records, cpus, os.path.getsize(trace), REPEATED))
+    for name, values in runs.items():
+        print('  %-10s %.4f s of CPU (%.4f to %.4f), %.1f M records per CPU second, %d KiB resident' %
+              (name, cpu[name], min(values)[0], max(values)[0], int(records) / cpu[name] / 1e6,
+               max(r[1] for r in values)))
+    if xenalyze:
+        row('CPU, of a sixth of xenalyze --summary', cpu['xenscope'], cpu['xenalyze'] / XENALYZE_TIMES, 's')
+    else:
+        print('  no xenalyze to be had: not compared')
+    row('CPU, beside cat of the file', cpu['xenscope'] / cpu['cat'], CAT_TIMES, "cat's")
+    row('memory (resident)', max(r[1] for r in runs['xenscope']), RSS_LIMIT, 'KiB')
+
+
+def main():
+    build, records = os.path.abspath(sys.argv[1]), (sys.argv + ['10000000'])[2]
     with tempfile.TemporaryDirectory() as tmp:
-        trace = os.path.join(tmp, 'trace.xt')
-        with open(trace, 'wb') as f:
-            subprocess.run([os.path.join(bench, 'trace_make'), records], stdout=f, check=True)
-        programs = {'xenscope': [xenscope, 'trace', trace], 'cat': ['cat', trace]}
         xenalyze = find_xenalyze(tmp)
-        if xenalyze:
-            programs['xenalyze'] = [xenalyze, '--cpu-hz', CPU_HZ, '--summary', trace]
-        runs = {name: [] for name in programs}
-        for argv in programs.values():
-            measure(usage, argv)  # the file is in the page cache from here on
-        for _ in range(REPEATED):
-            for name, argv in programs.items():
-                runs[name].append(measure(usage, argv))
-        cpu = {name: statistics.median(r[0] for r in values) for name, values in runs.items()}
-        print('%s records, %d bytes, medians of %d runs' % (records, os.path.getsize(trace), REPEATED))
-        for name, values in runs.items():
-            print('  %-10s %.4f s of CPU (%.4f to %.4f), %.1f M records per CPU second, %d KiB resident' %
-                  (name, cpu[name], min(values)[0], max(values)[0], int(records) / cpu[name] / 1e6,
-                   max(r[1] for r in values)))
-        if xenalyze:
-            row('CPU, of a sixth of xenalyze --summary', cpu['xenscope'], cpu['xenalyze'] / XENALYZE_TIMES, 's')
-        else:
-            print('  no xenalyze to be had: not compared')
-        row('CPU, beside cat of the file', cpu['xenscope'] / cpu['cat'], CAT_TIMES, "cat's")
-        row('memory (resident)', max(r[1] for r in runs['xenscope']), RSS_LIMIT, 'KiB')
+        for cpus in CPUS:
+            bench(build, records, cpus, xenalyze, tmp)
 
 
 main()

@@ -27,7 +27,7 @@ static uint64_t written;
 static void
 put(const void *p, size_t n)
 {
-	if (fwrite(p, n, 1, stdout) != 1)
+	if (fwrite(p, 1, n, stdout) != n)
 		exit(1);
 }
 

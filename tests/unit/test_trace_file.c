@@ -259,6 +259,45 @@ test_shown(void)
 	free(text);
 }
 
+/* Pages of files that this process has mapped and that are there. */
+static unsigned long
+file_pages(void)
+{
+	unsigned long size, resident, shared = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%lu %lu %lu", &size, &resident, &shared) != 3)
+		abort();
+	(void) fclose(f);
+	return shared;
+}
+
+static void
+test_memory(void)
+{
+	const unsigned cpus = 4, pieces = 200;
+	static struct builder b;
+	struct trace_decoder *d = trace_decoder_new(false);
+	struct trace_file *f = NULL;
+	unsigned long before;
+	const char *why;
+
+	new_file();
+	for (unsigned i = 0; i < pieces; i++) {
+		for (uint64_t t = 1000 * (i / cpus + 1); b.n < 40000; t++)
+			vmentry(&b, t);
+		piece(i % cpus, &b, 0);
+	}
+	before = file_pages();
+	ok(trace_file_open(path, &f, &why) == 0 && trace_file_decode(f, d) == 0 &&
+		trace_decoder_summary(d)->bytes > 8000000,
+	    "a trace of 8 MB is read");
+	ok((file_pages() - before) * (unsigned long) sysconf(_SC_PAGESIZE) < 2 << 20,
+	    "and less than 2 MiB of it are in memory then");
+	trace_file_close(f);
+	trace_decoder_free(d);
+}
+
 static void
 test_hz(void)
 {
@@ -299,6 +338,7 @@ main(void)
 	test_damaged();
 	test_refused();
 	test_shown();
+	test_memory();
 	test_hz();
 	(void) unlink(path);
 	return done_testing();
