@@ -26,6 +26,7 @@ struct keeper {
 	int lock; /* on the directory: two agents would write the same files */
 	struct store *store;
 	struct journal *journal;
+	struct journal_limits limits;
 	struct migration_record unsaved[MAX_UNSAVED];
 	size_t n_unsaved;
 	struct trouble store_trouble, journal_trouble;
@@ -163,6 +164,16 @@ open_journal(struct keeper *k)
 	return 0;
 }
 
+static void
+trim_journal(struct keeper *k, const struct tick *now)
+{
+	int r = journal_keep(k->journal, &k->limits, now);
+
+	if (r < 0)
+		log_warn("journal", "old migrations cannot be dropped (%s), will try again in an hour: make room in %s",
+		    strerror(-r), k->dir);
+}
+
 struct keeper *
 keeper_new(void)
 {
@@ -179,6 +190,8 @@ keeper_open(struct keeper *k, const struct config *config, struct migrations *m)
 	int r;
 
 	k->migrations = m;
+	k->limits = (struct journal_limits){.days = config_number(config, OPTION_journal_days),
+	    .bytes = config_number(config, OPTION_journal_size) << 20};
 	r = make_directory(k, config);
 	if (r == 0)
 		r = lock_directory(k);
@@ -225,6 +238,7 @@ keeper_sample(struct keeper *k, const struct sample *s)
 		complain_over(&k->store_trouble, "store", "writing");
 	if (k->n_unsaved)
 		finish_unsaved(k);
+	trim_journal(k, &s->at);
 }
 
 double

@@ -149,19 +149,26 @@ parse_time(const char *text, double now, double *ret)
 }
 
 int
+words_find(const struct words *words, const char *text, size_t n)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (words->word[i] && strlen(words->word[i]) == n && memcmp(words->word[i], text, n) == 0)
+			return (int) i;
+	return -EINVAL;
+}
+
+int
 parse_words(const char *text, const struct words *words, uint32_t *ret_set)
 {
 	uint32_t set = 0;
 
 	for (;;) {
-		size_t n = strcspn(text, ","), i;
+		size_t n = strcspn(text, ",");
+		int value = words_find(words, text, n);
 
-		for (i = 0; i < words->n; i++)
-			if (words->word[i] && strlen(words->word[i]) == n && strncmp(words->word[i], text, n) == 0)
-				break;
-		if (i == words->n)
-			return -EINVAL;
-		set |= (uint32_t) 1 << i;
+		if (value < 0)
+			return value;
+		set |= (uint32_t) 1 << value;
 		if (!text[n])
 			break;
 		text += n + 1;

@@ -26,6 +26,9 @@ struct words {
 	size_t n;
 };
 
+/* The value of the word text[n]. -EINVAL. */
+int words_find(const struct words *words, const char *text, size_t n);
+
 /* Words joined by commas: a bit for each value. -EINVAL: another word, or none. */
 int parse_words(const char *text, const struct words *words, uint32_t *ret_set);
 

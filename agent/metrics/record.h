@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <yajl/yajl_gen.h>
 
+#include "base/parse.h"
 #include "metrics/event.h"
 #include "metrics/feature.h"
 
@@ -185,5 +186,6 @@ const char *toolstack_name(enum toolstack t);
 const char *tracking_mode_name(enum tracking_mode m);
 const char *record_result_name(enum record_result r);
 const char *event_source_name(enum event_source s);
+extern const struct words direction_words, toolstack_words, record_result_words;
 
 #endif

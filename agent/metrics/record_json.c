@@ -53,6 +53,10 @@ static const char *const event_sources[] = {[SOURCE_NONE] = "none",
 static const char *const origins[] = {
     [ORIGIN_LIVE] = "live", [ORIGIN_REPLAY] = "replay", [ORIGIN_LOG] = "log"};
 
+const struct words direction_words = {directions, ARRAY_SIZE(directions)};
+const struct words toolstack_words = {toolstacks, ARRAY_SIZE(toolstacks)};
+const struct words record_result_words = {results, ARRAY_SIZE(results)};
+
 const char *
 direction_name(enum direction d)
 {

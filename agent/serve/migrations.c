@@ -3,11 +3,12 @@
 #include "serve/json.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-#include "base/parse.h"
 #include "base/util.h"
+#include "serve/params.h"
 #include "store/journal.h"
 
 /* Migrations under way come from the view, those that ended straight from the journal: its lines
@@ -15,26 +16,23 @@
 
 #define DEFAULT_LIMIT 100
 #define MAX_LIMIT 1000
-#define MAX_SCANNED 100000    /* lines of the journal looked at for one answer */
 #define MAX_BYTES (16u << 20) /* of lines in one answer */
 
 struct listing {
 	yajl_gen g;
 	const struct view *view;
-	const char *member, *value; /* only lines that have it; value "" for all */
-	size_t limit, n, scanned, bytes;
+	struct journal_filter filter;
+	struct journal_search search;
+	size_t n, bytes;
+	uint64_t limit, next; /* next: before which place the following page begins; 0: this is the last one */
 	bool truncated;
 };
 
-/* True if the object that the line is has this text as a member. record_gen writes neither spaces
- * nor a backslash into it, and a quote within another text has one before it. */
-static bool
-line_has(const char *line, size_t n, const char *member, const char *value)
+static void
+listing_init(struct listing *l, const struct request *q)
 {
-	char want[128];
-	int len = snprintf(want, sizeof(want), "\"%s\":\"%s\"", member, value);
-
-	return memmem(line, n, want, (size_t) len) != NULL;
+	*l = (struct listing){.view = q->view, .search = {.before = UINT64_MAX}, .limit = DEFAULT_LIMIT};
+	journal_filter_init(&l->filter);
 }
 
 /* A line that is not JSON must not spoil the answer around it. */
@@ -55,13 +53,28 @@ is_object(const char *line, size_t n)
 	return whole;
 }
 
+/* It has ended and stands in the journal, but the word of it is still on its way. */
 static bool
 is_running(const struct view *v, const char *line, size_t n)
 {
-	for (size_t i = 0; i < v->n_running; i++)
-		if (line_has(line, n, "id", v->running[i]->id))
+	for (size_t i = 0; i < v->n_running; i++) {
+		struct journal_filter f;
+
+		journal_filter_init(&f);
+		journal_filter_id(&f, v->running[i]->id);
+		if (journal_filter_line(&f, line, n))
 			return true;
+	}
 	return false;
+}
+
+static void
+add(struct listing *l, const char *line, size_t n)
+{
+	/* yajl writes the text of a number as it is, with the comma where one is due */
+	(void) yajl_gen_number(l->g, line, n);
+	l->bytes += n;
+	l->n++;
 }
 
 static bool
@@ -69,17 +82,14 @@ add_line(void *arg, const char *line, size_t n)
 {
 	struct listing *l = arg;
 
-	if (l->n >= l->limit || l->scanned++ >= MAX_SCANNED || n > MAX_BYTES - l->bytes) {
+	if (is_running(l->view, line, n) || !is_object(line, n))
+		return true;
+	if (l->n == l->limit || l->bytes + n > MAX_BYTES) {
 		l->truncated = l->n < l->limit;
+		l->next = l->search.at + n + 1;
 		return false;
 	}
-	if ((*l->value && !line_has(line, n, l->member, l->value)) ||
-	    is_running(l->view, line, n) || !is_object(line, n))
-		return true;
-	/* yajl writes the text of a number as it is, with the comma where one is due */
-	(void) yajl_gen_number(l->g, line, n);
-	l->bytes += n;
-	l->n++;
+	add(l, line, n);
 	return true;
 }
 
@@ -87,41 +97,82 @@ static void
 add_running(struct listing *l)
 {
 	for (size_t i = l->view->n_running; i-- > 0 && l->n < l->limit;) {
-		const struct migration_record *r = l->view->running[i];
+		yajl_gen g = yajl_gen_alloc(NULL);
+		const unsigned char *line = NULL;
+		size_t n = 0;
 
-		if (*l->value &&
-		    strcmp(strcmp(l->member, "id") == 0 ? r->id : r->uuid, l->value) != 0)
-			continue;
-		record_gen(l->g, r);
-		l->n++;
+		if (!g)
+			abort();
+		record_gen(g, l->view->running[i]);
+		(void) yajl_gen_get_buf(g, &line, &n);
+		if (journal_filter_line(&l->filter, (const char *) line, n))
+			add(l, (const char *) line, n);
+		yajl_gen_free(g);
 	}
+}
+
+/* -errno. */
+static int
+add_finished(struct listing *l)
+{
+	int r;
+
+	l->search.filter = &l->filter;
+	r = journal_search(l->view->dir, &l->search, add_line, l);
+	if (r > 0) {
+		l->truncated = true;
+		l->next = l->search.at;
+	}
+	return MIN(r, 0);
+}
+
+static bool
+set_filter(const struct request *q, struct reply *ret, struct journal_filter *f)
+{
+	char error[256];
+
+	for (size_t i = 0; i < JOURNAL_CRITERIA; i++) {
+		const char *text = request_parameter(q, journal_criteria[i]);
+
+		if (text && journal_filter_set(f, journal_criteria[i], text, q->now.real, error, sizeof(error)) < 0) {
+			problem(q, ret, 400, "%s", error);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A cursor is a place in the journal: what ends later does not move it. */
+static void
+gen_page(struct listing *l)
+{
+	char next[24];
+
+	(void) snprintf(next, sizeof(next), "%llu", (unsigned long long) l->next);
+	gen_string(l->g, "truncated");
+	(void) yajl_gen_bool(l->g, l->truncated);
+	gen_text_or_null(l->g, "next", l->next ? next : "");
 }
 
 void
 route_migrations(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
-	const char *limit = request_parameter(q, "limit");
-	uint64_t max = DEFAULT_LIMIT;
-	char uuid[UUID_SIZE];
-	struct listing l = {.view = q->view, .member = "uuid", .value = uuid};
+	struct listing l;
 	int r;
 
-	if (!s || !request_uuid(q, ret, uuid))
+	listing_init(&l, q);
+	if (!s || !set_filter(q, ret, &l.filter) || !param_number(q, ret, "limit", 1, MAX_LIMIT, &l.limit) ||
+	    !param_number(q, ret, "cursor", 1, INT64_MAX, &l.search.before))
 		return;
-	if (limit && parse_u64(limit, 1, MAX_LIMIT, &max) < 0) {
-		problem(q, ret, 400, "limit takes a whole number from 1 to %d", MAX_LIMIT);
-		return;
-	}
-	l.limit = (size_t) max;
 	l.g = gen_begin(s, &ret->body);
 	gen_string(l.g, "migrations");
 	(void) yajl_gen_array_open(l.g);
-	add_running(&l);
-	r = journal_read(q->view->dir, add_line, &l);
+	if (!request_parameter(q, "cursor"))
+		add_running(&l);
+	r = add_finished(&l);
 	(void) yajl_gen_array_close(l.g);
-	gen_string(l.g, "truncated");
-	(void) yajl_gen_bool(l.g, l.truncated);
+	gen_page(&l);
 	gen_end(l.g, &ret->body);
 	if (r < 0)
 		problem(q, ret, 500, "the journal of migrations cannot be read: %s", strerror(-r));
@@ -140,7 +191,7 @@ void
 route_migration(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
-	struct listing l = {.view = q->view, .member = "id", .value = q->key, .limit = 1};
+	struct listing l;
 	int r;
 
 	if (!s)
@@ -150,10 +201,13 @@ route_migration(const struct request *q, struct reply *ret)
 		    "this is not the id of a migration; /api/v1/migrations lists them");
 		return;
 	}
+	listing_init(&l, q);
+	l.limit = 1;
+	journal_filter_id(&l.filter, q->key);
 	l.g = gen_begin(s, &ret->body);
 	gen_string(l.g, "migration");
 	add_running(&l);
-	r = l.n == 0 ? journal_read(q->view->dir, add_line, &l) : 0;
+	r = l.n == 0 ? add_finished(&l) : 0;
 	if (l.n == 0)
 		(void) yajl_gen_null(l.g);
 	gen_end(l.g, &ret->body);

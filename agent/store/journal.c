@@ -8,9 +8,11 @@
 #include <yajl/yajl_gen.h>
 
 #include "base/util.h"
+#include "store/journal_index.h"
+#include "store/journal_trim.h"
 #include "store/lines.h"
 
-#define FINISHED "migrations.jsonl"
+#define FINISHED JOURNAL_FILE
 #define OPEN "migrations.open"
 #define MAX_KNOWN 1024 /* ids of finished records that are remembered, the newest */
 #define MAX_NOTED 256  /* records under way */
@@ -28,8 +30,10 @@ struct noted {
 struct journal {
 	char *finished_path, *open_path;
 	gid_t gid;
-	int finished, open;
-	uint64_t ended, failed;
+	struct journal_file finished;
+	struct journal_index index;
+	struct journal_trim trim;
+	int open;
 	char known[MAX_KNOWN][RECORD_ID_SIZE]; /* a ring */
 	size_t n_known;
 	struct noted noted[MAX_NOTED];
@@ -93,26 +97,17 @@ know(struct journal *j, const char *id)
 	str_copy(j->known[j->n_known++ % MAX_KNOWN], RECORD_ID_SIZE, id);
 }
 
-/* From the newest line to the oldest. The member's quotes cannot stand in a name: there they are
- * escaped. */
+/* From the newest line to the oldest. */
 static bool
-count_line(void *arg, const char *line, size_t n)
+know_line(void *arg, const char *line, size_t n, off_t at)
 {
-	static const char completed[] = "\"result\":\"completed\"";
-	static const char probe[] = "\"direction\":\"probe\"";
 	struct journal *j = arg;
 	char id[RECORD_ID_SIZE];
 
-	if (!line_id(line, n, id))
-		return true;
-	if (j->n_known < MAX_KNOWN)
+	(void) at;
+	if (line_id(line, n, id))
 		know(j, id);
-	if (memmem(line, n, probe, sizeof(probe) - 1))
-		return true;
-	j->ended++;
-	if (!memmem(line, n, completed, sizeof(completed) - 1))
-		j->failed++;
-	return true;
+	return j->n_known < MAX_KNOWN;
 }
 
 static struct noted *
@@ -156,12 +151,13 @@ remember(struct journal *j, const char *id, char *line, size_t n)
 
 /* From the newest note to the oldest: the first of an id is the one that counts. */
 static bool
-take_note(void *arg, const char *line, size_t n)
+take_note(void *arg, const char *line, size_t n, off_t at)
 {
 	struct journal *j = arg;
 	char id[RECORD_ID_SIZE];
 	char *copy;
 
+	(void) at;
 	if (!line_id(line, n, id) || is_known(j, id) || find_noted(j, id))
 		return true;
 	copy = xmalloc(n + 1);
@@ -169,24 +165,6 @@ take_note(void *arg, const char *line, size_t n)
 	copy[n] = '\n';
 	remember(j, id, copy, n + 1);
 	return true;
-}
-
-static int
-open_file(const char *path, int flags, gid_t gid, int *ret_fd)
-{
-	_cleanup_(closep) int fd =
-	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0640);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if ((st.st_gid != gid && fchown(fd, (uid_t) -1, gid) < 0) || fchmod(fd, 0640) < 0)
-		return -errno;
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
 }
 
 /* Writes migrations.open anew with what is still under way. -errno: the old one stays. */
@@ -200,7 +178,7 @@ compact(struct journal *j)
 	if (j->n_noted == 0)
 		return ftruncate(j->open, 0) < 0 ? -errno : 0;
 	path = xasprintf("%s.new", j->open_path);
-	r = open_file(path, O_TRUNC | O_APPEND, j->gid, &fd);
+	r = lines_open(path, O_TRUNC | O_APPEND, j->gid, &fd);
 	for (size_t i = 0; r == 0 && i < j->n_noted; i++)
 		r = lines_append(fd, j->noted[i].line, j->noted[i].n, i + 1 == j->n_noted);
 	if (r == 0 && rename(path, j->open_path) < 0)
@@ -227,15 +205,19 @@ grown_old(const struct journal *j)
 }
 
 static int
-read_finished(struct journal *j)
+read_finished(struct journal *j, const char *dir)
 {
+	int fd = j->finished.fd, repaired, r;
 	off_t size;
-	int repaired, r;
 
-	repaired = lines_repair(j->finished, j->finished_path, &size);
+	repaired = lines_repair(fd, j->finished_path, &size);
 	if (repaired < 0)
 		return repaired;
-	r = lines_backwards(j->finished, size, MAX_RECORD_JSON, count_line, j);
+	r = journal_file_begin(&j->finished);
+	if (r == 0)
+		r = lines_backwards(fd, j->finished.header, size, MAX_RECORD_JSON, know_line, j);
+	if (r == 0)
+		r = journal_index_open(&j->index, dir, j->gid, &j->finished);
 	/* The ring's newest comes last. */
 	for (size_t i = 0, n = j->n_known; i < n / 2; i++) {
 		char id[RECORD_ID_SIZE];
@@ -256,7 +238,7 @@ read_open(struct journal *j)
 	repaired = lines_repair(j->open, j->open_path, &size);
 	if (repaired < 0)
 		return repaired;
-	r = lines_backwards(j->open, size, MAX_RECORD_JSON, take_note, j);
+	r = lines_backwards(j->open, 0, size, MAX_RECORD_JSON, take_note, j);
 	return r < 0 ? r : repaired;
 }
 
@@ -292,12 +274,13 @@ journal_open(const char *dir, gid_t gid, journal_open_fn *fn, void *arg, struct 
 	j->finished_path = xasprintf("%s/" FINISHED, dir);
 	j->open_path = xasprintf("%s/" OPEN, dir);
 	j->gid = gid;
-	j->finished = j->open = -1;
-	r = open_file(j->finished_path, O_APPEND, gid, &j->finished);
+	j->finished.fd = j->index.fd = j->open = -1;
+	journal_trim_init(&j->trim, j->finished_path);
+	r = lines_open(j->finished_path, O_APPEND, gid, &j->finished.fd);
 	if (r == 0)
-		r = open_file(j->open_path, O_APPEND, gid, &j->open);
+		r = lines_open(j->open_path, O_APPEND, gid, &j->open);
 	if (r == 0)
-		r = read_finished(j);
+		r = read_finished(j, dir);
 	if (r >= 0)
 		notes = read_open(j);
 	if (r < 0 || notes < 0) {
@@ -319,7 +302,9 @@ journal_close(struct journal *j)
 {
 	if (!j)
 		return;
-	closep(&j->finished);
+	journal_trim_done(&j->trim, j->finished_path);
+	journal_index_close(&j->index);
+	closep(&j->finished.fd);
 	closep(&j->open);
 	for (size_t i = 0; i < j->n_noted; i++)
 		free(j->noted[i].line);
@@ -355,12 +340,11 @@ journal_finish(struct journal *j, const struct migration_record *r)
 
 	if (!is_known(j, r->id)) {
 		line = record_line(r, false, &n);
-		result = lines_append(j->finished, line, n, true);
+		result = lines_append(j->finished.fd, line, n, true);
 		if (result < 0)
 			return result;
 		know(j, r->id);
-		j->ended += r->direction != DIRECTION_PROBE;
-		j->failed += r->direction != DIRECTION_PROBE && r->result != RESULT_COMPLETED;
+		(void) journal_index_extend(&j->index, &j->finished); /* readers look into the lines that it lacks */
 	}
 	forget(j, r->id);
 	/* A note that stays does no harm: its id is known. */
@@ -371,69 +355,12 @@ journal_finish(struct journal *j, const struct migration_record *r)
 void
 journal_counts(const struct journal *j, uint64_t *ret_ended, uint64_t *ret_failed)
 {
-	*ret_ended = j->ended;
-	*ret_failed = j->failed;
+	*ret_ended = j->finished.ended + j->index.ended;
+	*ret_failed = j->finished.failed + j->index.failed;
 }
 
 int
-journal_read(const char *dir, journal_line_fn *fn, void *arg)
+journal_keep(struct journal *j, const struct journal_limits *limits, const struct tick *now)
 {
-	_cleanup_(freep) char *path = xasprintf("%s/" FINISHED, dir);
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	return lines_backwards(fd, st.st_size, MAX_RECORD_JSON, fn, arg);
-}
-
-int
-journal_state(const char *dir, struct journal_state *ret)
-{
-	_cleanup_(freep) char *path = xasprintf("%s/" FINISHED, dir);
-	struct stat st;
-
-	*ret = (struct journal_state){.size = 0};
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	*ret = (struct journal_state){.device = st.st_dev,
-	    .inode = st.st_ino,
-	    .size = (uint64_t) st.st_size,
-	    .changed =
-		(uint64_t) st.st_mtim.tv_sec * 1000000000u + (uint64_t) st.st_mtim.tv_nsec};
-	return 0;
-}
-
-struct search {
-	const char *uuid, *boot_id;
-	uint32_t domid;
-	bool left_on;
-};
-
-static bool
-look_at_line(void *arg, const char *line, size_t n)
-{
-	struct search *x = arg;
-	struct migration_record r;
-	bool found;
-
-	if (!memmem(line, n, x->uuid, strlen(x->uuid)) || record_parse(line, n, &r) < 0)
-		return true;
-	found = strcmp(r.uuid, x->uuid) == 0;
-	x->left_on = found && r.tracking_left_on && r.domid == x->domid && strcmp(r.boot_id, x->boot_id) == 0;
-	record_done(&r);
-	return !found;
-}
-
-bool
-journal_left_on(const char *dir, const char *uuid, uint32_t domid, const char *boot_id)
-{
-	struct search x = {.uuid = uuid, .boot_id = boot_id, .domid = domid};
-
-	(void) journal_read(dir, look_at_line, &x);
-	return x.left_on;
+	return journal_trim(&j->trim, limits, now, j->finished_path, j->gid, &j->finished, &j->index);
 }

@@ -2,9 +2,11 @@
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
-#include "metrics/record.h"
+#include "base/tick.h"
+#include "store/journal_filter.h"
 
-/* migrations.jsonl: a finished record a line, appended whole and synced. migrations.open: what is under way,
+/* migrations.jsonl: a finished record a line, appended whole and synced; migrations.index tells what stands where in
+ * it. migrations.open: what is under way,
  * the whole record again at each of its changes, so that a killed agent loses at most the last one. */
 struct journal;
 
@@ -28,10 +30,26 @@ int journal_finish(struct journal *j, const struct migration_record *r);
 /* Migrations and saves that ended, and those of them that did not complete; probes are not among them. */
 void journal_counts(const struct journal *j, uint64_t *ret_ended, uint64_t *ret_failed);
 
+/* To be called at each tick: drops finished records, oldest first, that are older than the limit or beyond the size;
+ * hourly at most, and if a tenth of the journal can go. The counts stay what they are. -errno: nothing is lost. */
+struct journal_limits {
+	uint64_t days, bytes; /* 0: no limit */
+};
+int journal_keep(struct journal *j, const struct journal_limits *limits, const struct tick *now);
+
 /* For readers, in any process: calls fn with each line (without its line end) of dir/migrations.jsonl, newest
  * first, until it returns false. -errno; 0 also when there is no file yet. */
 typedef bool journal_line_fn(void *arg, const char *line, size_t n);
 int journal_read(const char *dir, journal_line_fn *fn, void *arg);
+
+/* The same with those lines only that the filter lets through. 1: without an index it would take too long; those from
+ * search.at on have been looked at. */
+struct journal_search {
+	const struct journal_filter *filter; /* NULL: all */
+	uint64_t before; /* only lines that end before this place; UINT64_MAX: all */
+	uint64_t at;	 /* the place of the line that is handed over */
+};
+int journal_search(const char *dir, struct journal_search *s, journal_line_fn *fn, void *arg);
 
 /* For readers: what is another when the file that journal_read reads has changed; all 0 when there is none yet.
  * -errno. */

@@ -12,7 +12,25 @@
 
 #define BLOCK ((size_t) 64 << 10)
 
-/* What lies between pos and the last line that was handed over. */
+int
+lines_open(const char *path, int flags, gid_t gid, int *ret_fd)
+{
+	_cleanup_(closep) int fd =
+	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0640);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if ((st.st_gid != gid && fchown(fd, (uid_t) -1, gid) < 0) || fchmod(fd, 0640) < 0)
+		return -errno;
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+/* The n bytes of the file from pos on: what was read and not handed over yet. */
 struct window {
 	char *text;
 	size_t n, room;
@@ -27,20 +45,27 @@ window_done(struct window *w)
 	free(w->text);
 }
 
-static int
-grow(struct window *w, int fd, size_t max)
+static void
+make_room(struct window *w, size_t more)
 {
-	size_t more = (off_t) BLOCK < w->pos ? BLOCK : (size_t) w->pos;
+	if (w->n + more > w->room) {
+		w->room = MAX(w->room * 2, w->n + more);
+		w->text = xrealloc(w->text, w->room);
+	}
+}
+
+/* One block more before what is there. */
+static int
+grow(struct window *w, int fd, off_t from, size_t max)
+{
+	size_t more = (size_t) MIN((off_t) BLOCK, w->pos - from);
 	ssize_t got;
 
 	if (w->n > max) {
 		w->n = 0;
 		w->skip = true;
 	}
-	if (w->n + more > w->room) {
-		w->room = MAX(w->room * 2, w->n + more);
-		w->text = xrealloc(w->text, w->room);
-	}
+	make_room(w, more);
 	memmove(w->text + more, w->text, w->n);
 	w->pos -= (off_t) more;
 	got = read_at(fd, w->text, more, w->pos);
@@ -61,22 +86,22 @@ hand_over(struct window *w, size_t start, size_t max, line_fn *fn, void *arg)
 
 	w->skip = false;
 	w->n = start;
-	return skip || fn(arg, w->text + start, n);
+	return skip || fn(arg, w->text + start, n, w->pos + (off_t) start);
 }
 
 int
-lines_backwards(int fd, off_t size, size_t max, line_fn *fn, void *arg)
+lines_backwards(int fd, off_t from, off_t to, size_t max, line_fn *fn, void *arg)
 {
-	_cleanup_(window_done) struct window w = {.pos = size, .skip = true};
+	_cleanup_(window_done) struct window w = {.pos = to, .skip = true};
 	int r;
 
 	for (;;) {
 		char *end = w.n ? memrchr(w.text, '\n', w.n) : NULL;
 
-		if (!end && w.pos == 0)
+		if (!end && w.pos <= from)
 			break;
 		if (!end) {
-			r = grow(&w, fd, max);
+			r = grow(&w, fd, from, max);
 			if (r < 0)
 				return r == -ESTALE ? 0 : r;
 			continue;
@@ -87,6 +112,50 @@ lines_backwards(int fd, off_t size, size_t max, line_fn *fn, void *arg)
 	}
 	if (w.n > 0)
 		(void) hand_over(&w, 0, max, fn, arg);
+	return 0;
+}
+
+/* Hands over the whole lines of the window and keeps the rest. False when fn has had enough. */
+static bool
+hand_over_whole(struct window *w, size_t max, line_fn *fn, void *arg)
+{
+	char *line = w->text, *end;
+	bool more = true;
+
+	while (more && (end = memchr(line, '\n', w->n - (size_t) (line - w->text))) != NULL) {
+		if (!w->skip && (size_t) (end - line) <= max)
+			more = fn(arg, line, (size_t) (end - line), w->pos + (line - w->text));
+		w->skip = false;
+		line = end + 1;
+	}
+	w->n -= (size_t) (line - w->text);
+	w->pos += line - w->text;
+	memmove(w->text, line, w->n);
+	return more;
+}
+
+int
+lines_forwards(int fd, off_t from, off_t to, size_t max, line_fn *fn, void *arg)
+{
+	_cleanup_(window_done) struct window w = {.pos = from};
+
+	while (w.pos + (off_t) w.n < to) {
+		size_t more = (size_t) MIN((off_t) BLOCK, to - w.pos - (off_t) w.n);
+		ssize_t got;
+
+		make_room(&w, more);
+		got = read_at(fd, w.text + w.n, more, w.pos + (off_t) w.n);
+		if (got < 0)
+			return (int) got;
+		w.n += (size_t) got;
+		if (!hand_over_whole(&w, max, fn, arg) || (size_t) got < more)
+			break;
+		if (w.n > max) {
+			w.pos += (off_t) w.n;
+			w.n = 0;
+			w.skip = true;
+		}
+	}
 	return 0;
 }
 
@@ -113,28 +182,35 @@ lines_whole(int fd, off_t size, off_t *ret_whole)
 	return 0;
 }
 
+int
+lines_copy(int fd, off_t from, off_t to, int out)
+{
+	_cleanup_(freep) char *block = xmalloc(BLOCK);
+
+	while (from < to) {
+		size_t n = (size_t) MIN((off_t) BLOCK, to - from);
+		ssize_t got = read_at(fd, block, n, from);
+		int r = got < 0 ? (int) got : write_all(out, block, (size_t) got);
+
+		if (r < 0)
+			return r;
+		if ((size_t) got < n)
+			return -ESTALE;
+		from += got;
+	}
+	return 0;
+}
+
 /* The bytes of fd from start to end, appended to path. */
 static int
 set_aside(int fd, off_t start, off_t end, const char *path)
 {
 	_cleanup_(closep) int to =
 	    open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	char block[4096];
+	int r = to < 0 ? -errno : lines_copy(fd, start, end, to);
 
-	if (to < 0)
-		return -errno;
-	while (start < end) {
-		size_t n =
-		    (off_t) sizeof(block) < end - start ? sizeof(block) : (size_t) (end - start);
-		ssize_t got = read_at(fd, block, n, start);
-		int r = got < 0 ? (int) got : write_all(to, block, (size_t) got);
-
-		if (r < 0)
-			return r;
-		if (got == 0)
-			break;
-		start += got;
-	}
+	if (r < 0)
+		return r;
 	if (write_all(to, "\n", 1) < 0 || fdatasync(to) < 0)
 		return -errno;
 	return 0;

@@ -55,11 +55,12 @@ use(struct migration_record *r)
 }
 
 static bool
-on_line(void *arg, const char *line, size_t n)
+on_line(void *arg, const char *line, size_t n, off_t at)
 {
 	struct migration_record r;
 
 	(void) arg;
+	(void) at;
 	if (record_parse(line, n, &r) == 0)
 		use(&r);
 	return true;
@@ -72,5 +73,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!f || write_all(fileno(f), data, size) < 0)
 		abort();
-	return lines_backwards(fileno(f), (off_t) size, MAX_LINE, on_line, NULL);
+	return lines_backwards(fileno(f), 0, (off_t) size, MAX_LINE, on_line, NULL);
 }

@@ -384,10 +384,11 @@ test_no_room(void)
 }
 
 static bool
-count(void *arg, const char *line, size_t n)
+count(void *arg, const char *line, size_t n, off_t at)
 {
 	size_t *sum = arg;
 
+	(void) at;
 	(void) line;
 	*sum += n + 1;
 	return true;
@@ -416,14 +417,14 @@ test_lines(void)
 		size += (off_t) n + 1;
 		(void) lines_append(fd, line, n + 1, false);
 	}
-	ok(lines_backwards(fd, size, 100000, count, &sum) == 0 && sum == (size_t) size,
+	ok(lines_backwards(fd, 0, size, 100000, count, &sum) == 0 && sum == (size_t) size,
 	    "all lines are handed over whole");
 	sum = 0;
-	ok(lines_backwards(fd, size - 1, 1000, count, &sum) == 0 && sum > 1000 && sum < 60 * 256,
+	ok(lines_backwards(fd, 0, size - 1, 1000, count, &sum) == 0 && sum > 1000 && sum < 60 * 256,
 	    "only those that are not too long, and not the last without its end");
-	ok(lines_backwards(fd, size * 2, 1000, count, &sum) == 0,
+	ok(lines_backwards(fd, 0, size * 2, 1000, count, &sum) == 0,
 	    "a file that was cut meanwhile is no error");
-	ok(lines_backwards(-1, 10, 1000, count, &sum) == -EBADF, "one that cannot be read is");
+	ok(lines_backwards(-1, 0, 10, 1000, count, &sum) == -EBADF, "one that cannot be read is");
 	ok(lines_repair(-1, path, &size) == -EBADF && lines_append(-1, "\n", 1, true) == -EBADF,
 	    "nor can it be written");
 }
