@@ -115,14 +115,14 @@ is_true(const struct journal_file *f, const struct journal_entry *e)
 	    read.id == e->id;
 }
 
-/* Takes the entries that fit, and none if the first or the last is of another line. */
+/* Takes the entries that fit, and none if the first or the last is of another line, or the oldest are missing. */
 static void
 load(struct journal_index *x, const struct journal_file *f, uint64_t last)
 {
 	struct loading l = {.x = x, .f = f, .last = last};
 
 	if (each_entry(x, UINT64_MAX, load_entry, &l) < 0 ||
-	    (l.living && (!is_true(f, &l.first) || !is_true(f, &l.newest))))
+	    (l.living && (l.first.at > f->dropped || !is_true(f, &l.first) || !is_true(f, &l.newest))))
 		x->n = x->ended = x->failed = l.end = 0;
 	x->end = x->counted = MAX(l.end, f->dropped);
 	if (ftruncate(x->fd, (off_t) (x->n * SIZE)) < 0)
