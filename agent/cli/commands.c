@@ -10,7 +10,7 @@
 #include "base/parse.h"
 #include "base/util.h"
 #include "base/http_get.h"
-#include "cli/logs.h"
+#include "cli/migrations.h"
 #include "cli/probe.h"
 #include "cli/show.h"
 #include "cli/table.h"
@@ -32,6 +32,8 @@ struct options {
 	double cpu_hz;	  /* the same */
 	char **log; /* files to read in the agent's stead, owned; the names are not */
 	size_t n_logs;
+	struct migrations_options migrations;
+	bool asks_migrations; /* an option was given that only they have */
 };
 
 /* What keeps the answer from being read, said once all targets were tried. */
@@ -121,11 +123,22 @@ run_domains(const struct options *o)
 }
 
 static int
+ask_for_migrations(void *arg, const char *path, json_t **ret)
+{
+	return ask(arg, path, ret);
+}
+
+static int
 run_migrations(const struct options *o)
 {
-	if (o->n_logs)
-		return show_logs(o->log, o->n_logs, o->json);
-	return show_one(o, "/api/v1/migrations", show_migrations);
+	struct migrations_options m = o->migrations;
+
+	m.json = o->json;
+	m.log = o->log;
+	m.n_logs = o->n_logs;
+	m.ask = ask_for_migrations;
+	m.arg = (void *) (uintptr_t) o;
+	return migrations_command(&m, stdout);
 }
 
 static int
@@ -254,7 +267,8 @@ static const struct command {
     {"features", NULL, run_features,
 	"SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
     {"domains", NULL, run_domains, "the domains of this host"},
-    {"migrations", NULL, run_migrations, "migrations and saves, those under way first; of logs: --log FILE..."},
+    {"migrations", NULL, run_migrations,
+	"migrations and saves, those under way first: [--uuid UUID]...; of logs: --log FILE..."},
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
     {"probe", "DOMAIN", run_probe,
@@ -283,6 +297,11 @@ help(FILE *f)
 	    "  --seconds N        how long record (%d) and probe (%d) go on\n"
 	    "  --cpu-hz N         the rate of a trace's stamps, like 2.6G\n"
 	    "  --log FILE...      logs of any host for migrations to read, without an agent\n"
+	    "  --uuid UUID, --name NAME, --since TIME, --until TIME, --result WORD,...,\n"
+	    "  --direction WORD,..., --toolstack WORD,...\n"
+	    "                     only those migrations; a time like 2026-11-03T12:00:00Z, or -3600: an hour ago\n"
+	    "  --limit N          at most so many migrations\n"
+	    "  --export FORM      all migrations, or those asked for, as JSON lines (jsonl) or as csv\n"
 	    "  --help, --version\n\n"
 	    "Exit status: 0 success; 1 the agent's answer was an error, or FILE cannot be read;\n"
 	    "2 the command line is wrong; 3 no agent answers.\n",
@@ -296,6 +315,15 @@ add_log(struct options *o, char *path)
 	o->log[o->n_logs++] = path;
 }
 
+static void
+set_criterion(struct options *o, const char *name, const char *text)
+{
+	o->asks_migrations = true;
+	for (size_t i = 0; i < JOURNAL_CRITERIA; i++)
+		if (strcmp(journal_criteria[i], name) == 0)
+			o->migrations.criterion[i] = text;
+}
+
 enum {
 	OPT_JSON = 256,
 	OPT_ALL,
@@ -306,26 +334,33 @@ enum {
 	OPT_SECONDS,
 	OPT_CPU_HZ,
 	OPT_LOG,
+	OPT_CRITERION,
+	OPT_LIMIT,
+	OPT_EXPORT,
 	OPT_HELP,
 	OPT_VERSION
 };
+
+static const struct option option_list[] = {{"json", no_argument, NULL, OPT_JSON},
+    {"all", no_argument, NULL, OPT_ALL}, {"control", required_argument, NULL, OPT_CONTROL},
+    {"yes", no_argument, NULL, OPT_YES}, {"socket", required_argument, NULL, OPT_SOCKET},
+    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
+    {"seconds", required_argument, NULL, OPT_SECONDS}, {"cpu-hz", required_argument, NULL, OPT_CPU_HZ},
+    {"log", required_argument, NULL, OPT_LOG}, {"uuid", required_argument, NULL, OPT_CRITERION},
+    {"name", required_argument, NULL, OPT_CRITERION}, {"since", required_argument, NULL, OPT_CRITERION},
+    {"until", required_argument, NULL, OPT_CRITERION}, {"result", required_argument, NULL, OPT_CRITERION},
+    {"direction", required_argument, NULL, OPT_CRITERION}, {"toolstack", required_argument, NULL, OPT_CRITERION},
+    {"limit", required_argument, NULL, OPT_LIMIT}, {"export", required_argument, NULL, OPT_EXPORT},
+    {"help", no_argument, NULL, OPT_HELP}, {"version", no_argument, NULL, OPT_VERSION}, {NULL, 0, NULL, 0}};
 
 /* -1: go on; else the exit status. */
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option list[] = {{"json", no_argument, NULL, OPT_JSON},
-	    {"all", no_argument, NULL, OPT_ALL}, {"control", required_argument, NULL, OPT_CONTROL},
-	    {"yes", no_argument, NULL, OPT_YES}, {"socket", required_argument, NULL, OPT_SOCKET},
-	    {"url", required_argument, NULL, OPT_URL}, {"output", required_argument, NULL, 'o'},
-	    {"seconds", required_argument, NULL, OPT_SECONDS},
-	    {"cpu-hz", required_argument, NULL, OPT_CPU_HZ}, {"log", required_argument, NULL, OPT_LOG},
-	    {"help", no_argument, NULL, OPT_HELP}, {"version", no_argument, NULL, OPT_VERSION},
-	    {NULL, 0, NULL, 0}};
-	int c;
+	int c, row;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "o:h", list, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "o:h", option_list, &row)) != -1)
 		switch (c) {
 		case OPT_JSON:
 			o->json = true;
@@ -367,6 +402,21 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_LOG:
 			add_log(o, optarg);
 			break;
+		case OPT_CRITERION:
+			set_criterion(o, option_list[row].name, optarg);
+			break;
+		case OPT_LIMIT:
+			o->asks_migrations = true;
+			if (parse_u64(optarg, 1, UINT32_MAX, &o->migrations.limit) == 0)
+				break;
+			(void) fprintf(stderr, "xenscope: --limit takes a whole number\n");
+			return EXIT_USAGE;
+		case OPT_EXPORT:
+			o->asks_migrations = true;
+			if (export_parse(optarg, &o->migrations.form) == 0)
+				break;
+			(void) fprintf(stderr, "xenscope: --export takes jsonl or csv\n");
+			return EXIT_USAGE;
 		case 'h':
 		case OPT_HELP:
 			help(stdout);
@@ -398,8 +448,9 @@ run_command(int argc, char **argv, struct options *o)
 		    stderr, "xenscope: no command \"%s\"; --help lists them\n", argv[optind]);
 		return EXIT_USAGE;
 	}
-	if (o->n_logs && c->run != run_migrations) {
-		(void) fprintf(stderr, "xenscope: only migrations reads logs\n");
+	if ((o->n_logs || o->asks_migrations) && c->run != run_migrations) {
+		(void) fprintf(stderr, o->n_logs ? "xenscope: only migrations reads logs\n"
+						 : "xenscope: only migrations can be searched and exported\n");
 		return EXIT_USAGE;
 	}
 	for (; o->n_logs && optind + 1 < argc; argc--) /* --log takes all names that follow */

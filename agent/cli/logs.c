@@ -9,7 +9,6 @@
 
 #include "base/util.h"
 #include "cli/commands.h"
-#include "cli/show.h"
 #include "cli/table.h"
 #include "observe/log_files.h"
 
@@ -52,53 +51,35 @@ on_record(void *arg, enum record_change change, const struct migration_record *r
 	record_copy(known, r);
 }
 
-/* Like the agent's answer: those under way first, then the newest. */
+/* Adds it if it fits. */
 static void
-put(yajl_gen g, const struct found *f, bool running)
+put(json_t *list, const struct migration_record *r, const struct journal_filter *filter)
 {
-	for (size_t i = f->n; i-- > 0;)
-		if ((f->record[i].result == RESULT_RUNNING) == running)
-			record_gen(g, &f->record[i]);
-}
-
-static yajl_gen
-answer(const struct found *f)
-{
-	static const char member[] = "migrations";
 	yajl_gen g = yajl_gen_alloc(NULL);
+	const unsigned char *json = NULL;
+	size_t n = 0;
 
 	if (!g)
 		abort();
-	(void) yajl_gen_map_open(g);
-	(void) yajl_gen_string(g, (const unsigned char *) member, sizeof(member) - 1);
-	(void) yajl_gen_array_open(g);
-	put(g, f, true);
-	put(g, f, false);
-	(void) yajl_gen_array_close(g);
-	(void) yajl_gen_map_close(g);
-	return g;
+	record_gen(g, r);
+	(void) yajl_gen_get_buf(g, &json, &n);
+	if (journal_filter_line(filter, (const char *) json, n))
+		(void) json_array_append_new(list, json_loadb((const char *) json, n, 0, NULL));
+	yajl_gen_free(g);
 }
 
-static int
-print(const struct found *f, bool json)
+/* Like the agent's answer: those under way first, then the newest. */
+static json_t *
+answer(const struct found *f, const struct journal_filter *filter, uint64_t limit)
 {
-	yajl_gen g = answer(f);
-	const unsigned char *text = NULL;
-	size_t n = 0;
-	int status = EXIT_OK;
+	json_t *o = json_object(), *list = json_array();
 
-	(void) yajl_gen_get_buf(g, &text, &n);
-	if (json) {
-		if (fwrite(text, 1, n, stdout) != n || puts("") < 0)
-			status = EXIT_ANSWER;
-	} else {
-		json_t *p = json_loadb((const char *) text, n, 0, NULL);
-
-		show_migrations(p, terminal_width(stdout), stdout);
-		json_decref(p);
-	}
-	yajl_gen_free(g);
-	return status;
+	for (int running = 1; running >= 0; running--)
+		for (size_t i = f->n; i-- > 0 && (!limit || json_array_size(list) < limit);)
+			if ((f->record[i].result == RESULT_RUNNING) == running)
+				put(list, &f->record[i], filter);
+	(void) json_object_set_new(o, "migrations", list);
+	return o;
 }
 
 static int
@@ -115,14 +96,16 @@ complain(const char *path, int error)
 }
 
 int
-show_logs(char *const *path, size_t n, bool json)
+read_logs(char *const *path, size_t n, const struct journal_filter *filter, uint64_t limit, json_t **ret)
 {
 	struct found f = {NULL, 0, 0, 0};
 	struct log_files_count count = {0, 0};
 	size_t bad = 0;
 	int r = log_files_read(path, n, on_record, &f, &count, &bad);
-	int status = r < 0 ? complain(path[bad], r) : print(&f, json);
+	int status = r < 0 ? complain(path[bad], r) : EXIT_OK;
 
+	if (r == 0)
+		*ret = answer(&f, filter, limit);
 	if (r == 0 && count.told == 0)
 		(void) fprintf(stderr, "xenscope: no line of these logs tells of a migration\n");
 	if (f.left_out)

@@ -2,11 +2,12 @@
 #ifndef CLI_LOGS_H
 #define CLI_LOGS_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <jansson.h>
 
-/* xenscope migrations --log FILE...: what these logs tell, without an agent, in the form of its own answer. json:
- * that as it is; else for a person. Returns the exit status, the reason said. */
-int show_logs(char *const *path, size_t n, bool json);
+#include "store/journal_filter.h"
+
+/* xenscope migrations --log FILE...: what these logs tell, without an agent, in the form of its own answer: those that
+ * the filter lets through, at most limit of them, 0 for all. Returns the exit status, the reason said. */
+int read_logs(char *const *path, size_t n, const struct journal_filter *filter, uint64_t limit, json_t **ret);
 
 #endif

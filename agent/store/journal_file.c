@@ -11,7 +11,7 @@
 #include "store/lines.h"
 
 #define HEADER "{\"dropped_bytes\":%" PRIu64 ",\"dropped_ended\":%" PRIu64 ",\"dropped_failed\":%" PRIu64 "}\n"
-#define SCAN_HEADER                                                                                                     \
+#define SCAN_HEADER \
 	"{\"dropped_bytes\":%" SCNu64 ",\"dropped_ended\":%" SCNu64 ",\"dropped_failed\":%" SCNu64 "}"
 #define MAX_HEADER 128
 #define MAX_DROPPED ((uint64_t) 1 << 60) /* more was never written */

@@ -183,8 +183,8 @@ set_uuid(struct journal_filter *f, const char *text, const char *name, char *err
 	char uuid[UUID_SIZE];
 
 	if (parse_uuid(text, uuid) < 0) {
-		(void) snprintf(error, n, "%s takes a UUID of 36 characters; /api/v1/domains lists those of the domains",
-		    name);
+		(void) snprintf(error, n,
+		    "%s takes a UUID of 36 characters; /api/v1/domains lists those of the domains", name);
 		return -EINVAL;
 	}
 	uuid_bytes(uuid, f->uuid);

@@ -89,6 +89,8 @@ text 404 /nothing '^Content-Type: application/problem+json$'
 get 404 /../../etc/passwd '.status == 404' --path-as-is
 get 404 /%2e%2e%2f%2e%2e%2fetc%2fpasswd '.status == 404'
 get 404 /api/v1/domains/${uuid}9 '.detail | contains("/api/v1/domains")'
+get 200 "/api/v1/migrations?since=2000-01-01T00:00:00+01:00&limit=1" '.next == null'
+get 400 "/api/v1/migrations?until=then" '.detail | test("^until takes a time like")'
 get 404 "/api/v1/history?metric=xenscope_domain_vcpus&uuid=${uuid}9" '.status == 404'
 get 400 /api/v1/domains/%22%00%ff '.status == 400'
 get 400 "/api/v1/host?evil=%22" '.detail | contains("evil")'
@@ -104,6 +106,11 @@ for command in status features domains migrations overhead; do
     "$xenscope" $command --socket="$tmp/http.sock" --json | jq -e . >"$tmp/body" 2>"$tmp/head"
     result $? "xenscope $command --json over the socket is JSON"
 done
+"$xenscope" migrations --url="$url" --export=csv --result=failed,completed --name='a"b' >"$tmp/body" &&
+    tail -n +2 "$tmp/body" | grep -q "^m-1,${uuid}1,\"a\"\"b\"," && [ "$(wc -l <"$tmp/body")" = 2 ]
+result $? "xenscope exports what was asked for as CSV"
+"$xenscope" migrations --url="$url" --export=jsonl >"$tmp/body" && [ "$(jq -r .id "$tmp/body" | tail -n 2 | tr '\n' ' ')" = "m-2 m-1 " ]
+result $? "and all as JSON lines"
 "$xenscope" domains --url="$url" >"$tmp/body"
 ! LC_ALL=C grep -q "$(printf '[\001-\010\033]')" "$tmp/body"
 result $? "no control character reaches the terminal"

@@ -24,10 +24,10 @@ path_of(const char *name)
 }
 
 static inline void
-put(const char *name, const void *data, size_t n)
+put(const char *name, const void *data, size_t n, bool append)
 {
 	_cleanup_(freep) char *path = path_of(name);
-	FILE *f = fopen(path, "w");
+	FILE *f = fopen(path, append ? "a" : "w");
 
 	if (!f || fwrite(data, 1, n, f) != n || fclose(f) != 0)
 		ok(0, "the test can write %s", path);
@@ -40,7 +40,8 @@ get(const char *name, size_t *ret_n)
 	_cleanup_(freep) char *path = path_of(name);
 	char *text = NULL;
 
-	*ret_n = 0;
+	if (ret_n)
+		*ret_n = 0;
 	return file_read(path, 64u << 20, &text, ret_n) < 0 ? xstrdup("") : text;
 }
 
@@ -48,7 +49,8 @@ static inline void
 clear(void)
 {
 	static const char *const names[] = {"migrations.jsonl", "migrations.jsonl.torn", "migrations.jsonl.new",
-	    "migrations.index", "migrations.index.new", "migrations.open", "migrations.open.torn"};
+	    "migrations.index", "migrations.index.new", "migrations.open", "migrations.open.torn",
+	    "migrations.open.new"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_(freep) char *path = path_of(names[i]);
@@ -77,7 +79,7 @@ finish(void)
 /* Record number i of a made-up host: seven VMs, every third migration failed, every fifth is a save, every
  * eleventh a probe; one begins each 100 s and takes 50. */
 static inline void
-make(struct migration_record *r, unsigned i)
+make_record(struct migration_record *r, unsigned i)
 {
 	record_init(r);
 	(void) snprintf(r->id, sizeof(r->id), "m%u", i);
@@ -117,7 +119,7 @@ append(unsigned from, unsigned to)
 		_cleanup_(freep) char *line = NULL;
 		struct migration_record r;
 
-		make(&r, i);
+		make_record(&r, i);
 		line = line_of(&r);
 		(void) fputs(line, f);
 	}

@@ -246,6 +246,66 @@ test_migrations(void)
 }
 
 /* Lines as the journal has them, and such as it should not have. */
+/* The ids of the answer, in their order. */
+static int
+has_ids(const char *want)
+{
+	char got[256] = "";
+	const json_t *v;
+
+	for (size_t i = 0; (v = json_array_get(at("migrations", NULL), i)) != NULL; i++)
+		(void) snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "",
+		    json_string_value(json_object_get(v, "id")));
+	return strcmp(got, want) == 0;
+}
+
+static void
+test_search(void)
+{
+	static const char journal[] =
+	    "{\"id\":\"s-1\",\"name\":\"web\",\"direction\":\"out\",\"toolstack\":\"xl\",\"started\":100,\"ended\":200,"
+	    "\"result\":\"failed\"}\n"
+	    "{\"id\":\"s-2\",\"name\":\"web\",\"direction\":\"save\",\"toolstack\":\"xl\",\"started\":300,\"ended\":400,"
+	    "\"result\":\"completed\"}\n"
+	    "{\"id\":\"s-3\",\"name\":\"db\",\"direction\":\"out\",\"toolstack\":\"xapi\",\"started\":500,\"ended\":600,"
+	    "\"result\":\"completed\"}\n";
+	static const struct {
+		const char *query, *ids;
+	} cases[] = {{"", "s-3 s-2 s-1"}, {"name=web", "s-2 s-1"}, {"since=1970-01-01T00:05:00Z", "s-3 s-2"},
+	    {"until=300", "s-2 s-1"}, {"since=150&until=250", "s-1"}, {"result=completed,lost", "s-3 s-2"},
+	    {"direction=save", "s-2"}, {"toolstack=xapi", "s-3"}, {"name=web&result=failed", "s-1"}, {"name=none", ""}};
+	char *path = xasprintf("%s/migrations.index", dir), query[64];
+	char *longer = xasprintf("{\"dropped_bytes\":0,\"dropped_ended\":0,\"dropped_failed\":0}\n%s{\"id\":\"s-4\"}\n",
+	    journal);
+
+	ok(symlink("/dev/zero", path) == 0, "the test makes an index that must not be read");
+	write_journal(journal);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ok(ask("/api/v1/migrations", cases[i].query) == 200 && has_ids(cases[i].ids) &&
+			json_is_null(at("next", NULL)) && json_is_false(at("truncated", NULL)),
+		    "migrations?%s are %s", cases[i].query, cases[i].ids);
+	ok(ask("/api/v1/migrations", "limit=1") == 200 && has_ids("s-3") && json_is_string(at("next", NULL)),
+	    "a page tells where the next one begins");
+	(void) snprintf(query, sizeof(query), "limit=2&cursor=%s", json_string_value(at("next", NULL)));
+	write_journal(longer);
+	ok(ask("/api/v1/migrations", query) == 200 && has_ids("s-2 s-1") && json_is_null(at("next", NULL)),
+	    "also when another has ended, or the journal was written anew");
+	(void) ask("/api/v1/migrations", "cursor=0");
+	ok(is_problem(400, "cursor takes"), "what is no cursor is refused");
+	(void) ask("/api/v1/migrations", "since=today");
+	ok(is_problem(400, "since takes a time like"), "and what is no time");
+	(void) ask("/api/v1/migrations", "result=bad");
+	ok(is_problem(400, "of: running, completed"), "and what is no result, with those that there are");
+	ok(ask("/api/v1/migrations/s-2", "") == 200 && is_text(at("migration", "id", NULL), "s-2"),
+	    "one is found by its id");
+	(void) unlink(path);
+	free(path);
+	path = xasprintf("%s/migrations.jsonl", dir);
+	(void) unlink(path);
+	free(path);
+	free(longer);
+}
+
 static void
 test_overhead(void)
 {
@@ -492,6 +552,7 @@ main(void)
 	view_set_sample(&view, made_up_sample(3));
 	test_host();
 	test_domains();
+	test_search();
 	test_migrations();
 	test_overhead();
 	test_history();

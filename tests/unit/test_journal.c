@@ -2,58 +2,10 @@
 #include <config.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
-#include "base/file.h"
-#include "base/util.h"
-#include "store/journal.h"
 #include "store/lines.h"
-#include "tests/tap.h"
-
-static char dir[64];
-
-static char *
-path_of(const char *name)
-{
-	return xasprintf("%s/%s", dir, name);
-}
-
-static void
-put(const char *name, const char *text, size_t n, bool append)
-{
-	_cleanup_(freep) char *path = path_of(name);
-	FILE *f = fopen(path, append ? "a" : "w");
-
-	if (!f || fwrite(text, 1, n, f) != n || fclose(f) != 0)
-		ok(0, "the test can write %s", path);
-}
-
-/* "" when there is none; the caller frees it. */
-static char *
-get(const char *name)
-{
-	_cleanup_(freep) char *path = path_of(name);
-	char *text = NULL;
-
-	return file_read(path, 16u << 20, &text, NULL) < 0 ? xstrdup("") : text;
-}
-
-static void
-clear(void)
-{
-	static const char *const names[] = {"migrations.jsonl", "migrations.jsonl.torn",
-	    "migrations.open", "migrations.open.torn", "migrations.open.new"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		_cleanup_(freep) char *path = path_of(names[i]);
-
-		(void) unlink(path);
-	}
-}
+#include "tests/unit/journalled.h"
 
 static struct migration_record *
 make(const char *id, enum record_result result)
@@ -181,7 +133,7 @@ test_killed(void)
 	(void) journal_note(j, r);
 	record_done(r);
 	journal_close(j);
-	open = get("migrations.open");
+	open = get("migrations.open", NULL);
 	j = start(&seen, &note);
 	ok(strcmp(seen.text, "a/1 ") == 0 && !note, "the newest note counts: %s", seen.text);
 	(void) journal_finish(j, make("a", RESULT_COMPLETED));
@@ -198,7 +150,7 @@ test_killed(void)
 	ok(strcmp(seen.text, "a/0 ") == 0 && note && strstr(note, "migrations.open"),
 	    "a torn note gives way to the one before: %s", note);
 	journal_close(j);
-	torn = get("migrations.open.torn");
+	torn = get("migrations.open.torn", NULL);
 	ok(strncmp(torn, "{\"id\":\"a\"", 9) == 0, "and is set aside");
 	free(torn);
 
@@ -209,7 +161,7 @@ test_killed(void)
 	ok(strcmp(all(&seen, 0), "x ") == 0, "a reader passes over a torn line");
 	j = start(&seen, &note);
 	ok(note && strstr(note, "migrations.jsonl.torn"), "a torn line is said: %s", note);
-	torn = get("migrations.jsonl.torn");
+	torn = get("migrations.jsonl.torn", NULL);
 	ok(strcmp(torn, "{\"id\":\"y\",\"rou\n") == 0, "and set aside");
 	free(torn);
 	ok(journal_finish(j, make("y", RESULT_COMPLETED)) == 0 &&
@@ -296,18 +248,15 @@ test_limits(void)
 	journal_close(j);
 }
 
-/* A file-size limit does what a full disk does: the write fails in mid-line. */
+/* The write fails in mid-line. */
 static void
-set_limit(const char *name, rlim_t more)
+limit_growth(const char *name, off_t more)
 {
 	_cleanup_(freep) char *path = path_of(name);
-	struct rlimit limit;
 	struct stat st = {.st_size = 0};
 
-	(void) getrlimit(RLIMIT_FSIZE, &limit);
 	(void) stat(path, &st);
-	limit.rlim_cur = more == RLIM_INFINITY ? limit.rlim_max : (rlim_t) st.st_size + more;
-	(void) setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files((rlim_t) (st.st_size + more));
 }
 
 static void
@@ -325,11 +274,11 @@ test_full(void)
 	(void) journal_note(j, make("b", RESULT_RUNNING));
 	(void) journal_finish(j, make("a", RESULT_COMPLETED));
 	(void) journal_finish(j, make("c", RESULT_COMPLETED));
-	before = get("migrations.jsonl");
-	set_limit("migrations.jsonl", 100);
+	before = get("migrations.jsonl", NULL);
+	limit_growth("migrations.jsonl", 100);
 	r = journal_finish(j, make("b", RESULT_COMPLETED));
-	set_limit("", RLIM_INFINITY);
-	after = get("migrations.jsonl");
+	limit_files(RLIM_INFINITY);
+	after = get("migrations.jsonl", NULL);
 	ok(r == -EFBIG && strcmp(before, after) == 0,
 	    "a line that does not fit is said and not begun");
 	free(before);
@@ -340,9 +289,9 @@ test_full(void)
 	ok(journal_finish(j, make("b", RESULT_COMPLETED)) == 0 &&
 		strcmp(all(&seen, 0), "b c a ") == 0,
 	    "and is finished when there is room again");
-	set_limit("migrations.open", 10);
+	limit_growth("migrations.open", 10);
 	r = journal_note(j, make("d", RESULT_RUNNING));
-	set_limit("", RLIM_INFINITY);
+	limit_files(RLIM_INFINITY);
 	ok(r == -EFBIG, "a note that does not fit is said");
 	(void) journal_note(j, make("e", RESULT_RUNNING));
 	journal_close(j);
@@ -432,16 +381,12 @@ test_lines(void)
 int
 main(void)
 {
-	(void) snprintf(dir, sizeof(dir), "test_journal.%ld", (long) getpid());
-	if (mkdir(dir, 0700) < 0)
-		ok(0, "the test can make its directory");
+	begin("test_journal");
 	test_life();
 	test_killed();
 	test_limits();
 	test_full();
 	test_no_room();
 	test_lines();
-	clear();
-	(void) rmdir(dir);
-	return done_testing();
+	return finish();
 }

@@ -70,7 +70,7 @@ test_criteria(void)
 	struct migration_record r;
 	char error[256];
 
-	make(&r, 3);
+	make_record(&r, 3);
 	ok(passes(NULL, NULL, &r), "without a criterion all records fit");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		ok(passes(cases[i].criterion, cases[i].text, &r) == cases[i].fits, "%s=%s %s", cases[i].criterion,
@@ -89,10 +89,10 @@ test_times(void)
 {
 	struct migration_record r;
 
-	make(&r, 3);
+	make_record(&r, 3);
 	r.started = NAN;
 	ok(passes("until", "1000350", &r) && !passes("until", "1000349", &r), "an unseen begin counts as the end");
-	make(&r, 3);
+	make_record(&r, 3);
 	r.ended = NAN;
 	ok(passes("since", "1000300", &r) && !passes("since", "1000301", &r), "and an unseen end as the begin");
 	r.result = RESULT_RUNNING;
@@ -110,7 +110,7 @@ test_lines(void)
 	struct journal_entry e;
 	struct journal_filter f;
 
-	make(&r, 3);
+	make_record(&r, 3);
 	str_copy(r.name, sizeof(r.name), "\",\"uuid\":\"00000000-0000-0000-0000-000000000009\",\"result\":\"lost\"");
 	ok(passes("uuid", "00000000-0000-0000-0000-000000000003", &r) && passes("result", "failed", &r) &&
 	    passes("name", r.name, &r), "a guest's name cannot pretend to be members");

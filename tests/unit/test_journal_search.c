@@ -127,7 +127,7 @@ test_pages(void)
 			sum += f.sum;
 			next = f.next;
 			if (pages++ < 3) {
-				make(&r, i++);
+				make_record(&r, i++);
 				(void) journal_finish(j, &r);
 			}
 		} while (next);
@@ -187,12 +187,12 @@ test_damage(void)
 		default:
 			size = 63;
 		}
-		put("migrations.index", entry, size);
+		put("migrations.index", entry, size, false);
 		ok(all() == want, "a reader is not misled by damage %d", damage);
 		j = open_journal();
 		ok(counts_are(j, 2000 - 182, 667 - 61) && all() == want, "nor is an agent that starts");
 		journal_close(j);
-		put("migrations.index.new", "", 0);
+		put("migrations.index.new", "", 0, false);
 		free(journal);
 		journal = get("migrations.index", &size);
 		ok(size == n && memcmp(journal, index, n) == 0, "which repairs it");
@@ -201,7 +201,7 @@ test_damage(void)
 	clear();
 	append(100, 2100);
 	want = all();
-	put("migrations.index", index, n);
+	put("migrations.index", index, n, false);
 	j = open_journal();
 	ok(all() == want, "the index of another journal is made anew");
 	journal_close(j);
@@ -228,7 +228,7 @@ test_full(void)
 	limit_files(RLIM_INFINITY);
 	ok(j && counts_are(j, 1, 0) && search("toolstack", "xl", 0, 0).n == 1,
 	    "on a full disk the journal is counted and searched without an index");
-	make(&r, 3);
+	make_record(&r, 3);
 	ok(journal_finish(j, &r) == 0 && counts_are(j, 2, 1) && search("toolstack", "xl", 0, 0).n == 2,
 	    "what comes is counted once");
 	free(get("migrations.index", &n));

@@ -93,7 +93,7 @@ test_age(void)
 	t = tick_of(18000, 127);
 	ok(journal_keep(j, &day, &t) == 0 && has(271, 999), "unless it is less than a tenth");
 	ok(counts_are(j, 1000 - 91, 334 - 31), "and stays counted");
-	make(&r, 1000);
+	make_record(&r, 1000);
 	ok(journal_finish(j, &r) == 0 && journal_finish(j, &r) == 0 && has(271, 1000), "the journal goes on");
 	ok(count("toolstack", "xl") == 365 && count("until", "1027200") == 2, "and is searched");
 	journal_close(j);
@@ -111,7 +111,7 @@ test_age(void)
 	t.real += 3600;
 	ok(journal_keep(j, &day, &t) == 0 && count("result", "completed,failed") == 0 && counts_are(j, 910, 303),
 	    "all may go");
-	make(&r, 1003);
+	make_record(&r, 1003);
 	ok(journal_finish(j, &r) == 0 && has(1003, 1003) && counts_are(j, 911, 303), "and others come");
 	journal_close(j);
 	j = open_journal();
@@ -161,7 +161,7 @@ test_size(void)
 	t = tick_of(3605, 0);
 	while (journal_keep(j, &limits, &t) == 0 && stat(new, &st) == 0 && ticks < 10) {
 		ok(has(0, n - 1), "while it is copied it is whole");
-		make(&r, n++);
+		make_record(&r, n++);
 		(void) journal_finish(j, &r);
 		t.mono += 5;
 		t.real += 5;
@@ -216,7 +216,7 @@ test_killed(void)
 	clear();
 	append(0, RECORDS);
 	part = get("migrations.jsonl", &n_old);
-	put("migrations.jsonl.new", part, n_old / 3);
+	put("migrations.jsonl.new", part, n_old / 3, false);
 	x.j = open_journal();
 	ok(has(0, 999) && stat(path, &st) < 0, "half a copy is taken away");
 	old_index = get("migrations.index", &n_old);
@@ -229,13 +229,13 @@ test_killed(void)
 	new_index = get("migrations.index", &n_new);
 	ok(n_old == RECORDS * 64 && n_new == 600 * 64, "the index goes with it");
 
-	put("migrations.index", old_index, n_old);
+	put("migrations.index", old_index, n_old, false);
 	ok(count("toolstack", "xl") == 300, "with the new journal and the old index the same is found");
 	x.j = open_journal();
 	ok(counts_are(x.j, 909, 334 - 31) && count("toolstack", "xl") == 300, "and the same is counted");
 	journal_close(x.j);
-	put("migrations.jsonl", part, strlen(part));
-	put("migrations.index", new_index, n_new);
+	put("migrations.jsonl", part, strlen(part), false);
+	put("migrations.index", new_index, n_new, false);
 	ok(count("toolstack", "xl") == 500, "with the old journal and the new index, too");
 	x.j = open_journal();
 	ok(counts_are(x.j, 909, 334 - 31) && count("toolstack", "xl") == 500 && has(0, 999), "and all is counted");
@@ -291,7 +291,7 @@ test_header(void)
 		_cleanup_(freep) char *path = path_of("migrations.jsonl");
 		struct journal_file f;
 
-		put("migrations.jsonl", cases[i].text, strlen(cases[i].text));
+		put("migrations.jsonl", cases[i].text, strlen(cases[i].text), false);
 		f.fd = open(path, O_RDONLY);
 		ok(journal_file_begin(&f) == 0 && (f.header > 0) == cases[i].good && (f.dropped == 5) == cases[i].good &&
 		    (f.failed == 7) == cases[i].good, "first line %zu is%s one of ours", i, cases[i].good ? "" : " not");
