@@ -23,6 +23,8 @@ sample_new(const struct tick *at)
 	set_absent(s->host.value, VALUES(HOST));
 	for (size_t i = 0; i < MAX_COLLECTORS; i++)
 		set_absent(s->collector[i].value, VALUES(COLLECTOR));
+	for (size_t i = 0; i < NOTICE_COUNT; i++)
+		set_absent(s->notice[i].value, VALUES(NOTICE));
 	return s;
 }
 
@@ -152,6 +154,8 @@ sample_count(const struct sample *s, enum metric_scope scope)
 		return s->n_migrations;
 	case MS_TRACE_CPU:
 		return s->n_trace_cpus;
+	case MS_NOTICE:
+		return NOTICE_COUNT;
 	case MS_COLLECTOR:
 		return s->n_collectors;
 	case SCOPE_COUNT:
@@ -218,6 +222,9 @@ sample_label(const struct sample *s, enum metric_scope scope, size_t i, unsigned
 	case MS_TRACE_CPU:
 		(void) snprintf(buf, n, "%u", s->trace_cpu[i].cpu);
 		break;
+	case MS_NOTICE:
+		str_copy(buf, n, notice_table[i].name);
+		break;
 	case MS_COLLECTOR:
 		str_copy(buf, n, s->collector[i].name);
 		break;
@@ -270,6 +277,9 @@ sample_values(const struct sample *s, enum metric_scope scope, size_t i, double 
 		break;
 	case MS_TRACE_CPU:
 		from = s->trace_cpu[i].value;
+		break;
+	case MS_NOTICE:
+		from = s->notice[i].value;
 		break;
 	case MS_COLLECTOR:
 		from = s->collector[i].value;

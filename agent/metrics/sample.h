@@ -9,6 +9,7 @@
 #include "base/tick.h"
 #include "metrics/feature.h"
 #include "metrics/metric.h"
+#include "metrics/notice.h"
 #include "metrics/record.h"
 
 /* One tick's values. Collectors fill it in, then it is published and never changed. No pointer into a
@@ -60,6 +61,10 @@ struct sample_trace_cpu {
 	double value[VALUES(TRACE_CPU)];
 };
 
+struct sample_notice {
+	double value[VALUES(NOTICE)];
+};
+
 struct sample_collector {
 	char name[16];
 	char error[96]; /* "" when it succeeded */
@@ -74,6 +79,7 @@ struct sample {
 	struct feature_report features;
 	struct sample_collector collector[MAX_COLLECTORS];
 	size_t n_collectors;
+	struct sample_notice notice[NOTICE_COUNT];
 	struct sample_domain *domain;
 	size_t n_domains;
 	struct sample_tracking *tracking;
