@@ -26,13 +26,13 @@ skip_stamp(const char *s)
 }
 
 /* Behind this prefix stands what Xen itself says: lines of guests begin with their number, "(d1) ".
- * NULL: not such a line. */
+ * NULL: not such a line. A crash log has them indented. */
 static const char *
 skip_prefix(const char *s)
 {
 	static const char prefix[] = "(XEN) ";
 
-	s = skip_stamp(s);
+	s = skip_stamp(s + strspn(s, " "));
 	return strncmp(s, prefix, sizeof(prefix) - 1) == 0 ? skip_stamp(s + sizeof(prefix) - 1)
 							   : NULL;
 }
@@ -70,8 +70,9 @@ add_speculation(struct boot_text *t, const char *s)
 }
 
 static void
-read_line(struct reader *r, const char *s)
+read_line(void *arg, const char *s)
 {
+	struct reader *r = arg;
 	struct boot_text *t = r->text;
 	const char *rest;
 
@@ -114,12 +115,10 @@ copy_line(char *dst, size_t room, const char *src, size_t n)
 }
 
 void
-boot_text_parse(const char *text, size_t n, struct boot_text *ret)
+xen_lines(const char *text, size_t n, xen_line_fn *fn, void *arg)
 {
-	struct reader r = {.text = ret};
 	char line[MAX_BOOT_LINE];
 
-	memset(ret, 0, sizeof(*ret));
 	while (n > 0) {
 		const char *end = memchr(text, '\n', n), *said;
 		size_t length = end ? (size_t) (end - text) : n;
@@ -127,9 +126,18 @@ boot_text_parse(const char *text, size_t n, struct boot_text *ret)
 		copy_line(line, sizeof(line), text, length);
 		said = skip_prefix(line);
 		if (said)
-			read_line(&r, said);
+			fn(arg, said);
 		length += end != NULL;
 		text += length;
 		n -= length;
 	}
+}
+
+void
+boot_text_parse(const char *text, size_t n, struct boot_text *ret)
+{
+	struct reader r = {.text = ret};
+
+	memset(ret, 0, sizeof(*ret));
+	xen_lines(text, n, read_line, &r);
 }

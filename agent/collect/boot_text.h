@@ -25,6 +25,11 @@ struct boot_text {
 	char speculation[SPECULATION_SIZE]; /* the block of mitigations, without its head */
 };
 
+/* Calls fn with each line of n bytes, which may be anything, that Xen itself wrote: printable ASCII, without its
+ * prefix and time. */
+typedef void xen_line_fn(void *arg, const char *said);
+void xen_lines(const char *text, size_t n, xen_line_fn *fn, void *arg);
+
 /* Reads n bytes, which may be anything. Only lines that Xen itself wrote count, and of several
  * boots the last. */
 void boot_text_parse(const char *text, size_t n, struct boot_text *ret);
