@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "collect/collector.h"
 #include "keeper.h"
+#include "notify/notify.h"
 #include "observe/migration.h"
 #include "observe/observer.h"
 #include "observe/observers.h"
@@ -34,30 +35,38 @@ struct agent {
 	void *tap_arg;
 	struct prober *prober;
 	struct keeper *keeper;
+	struct notifier *notifier; /* NULL: it keeps nothing, as while it records */
 	struct serving *serving;
 };
 
 static void
-on_record(void *arg, enum record_change change, const struct migration_record *r, const struct round *round)
+log_record(enum record_change change, const struct migration_record *r)
 {
 	const char *part = r->direction == DIRECTION_PROBE ? "probe" : "migration";
-	struct agent *a = arg;
 
-	(void) round;
-	if (a->keeper)
-		keeper_record(a->keeper, change, r);
-	if (a->collectors)
-		collectors_set_tracked(a->collectors, r->domid, migrations_tracked(a->migrations, r->domid));
-	if (a->serving)
-		serving_record(a->serving, r);
 	if (change == RECORD_BEGUN)
 		log_info(part, "%s: domain %u (%s): begun", r->id, r->domid, r->name);
 	else if (change == RECORD_ENDED)
 		log_info(part, "%s: domain %u (%s): %s, %d rounds%s%s", r->id, r->domid, r->name,
 		    record_result_name(r->result), r->rounds_begun, *r->reason ? ": " : "", r->reason);
-	if (change == RECORD_ENDED && r->tracking_left_on)
-		log_warn(part, "%s: dirty tracking was left on; the next migration ends it, or: "
-		    "xenscope untrack %u", r->id, r->domid);
+}
+
+static void
+on_record(void *arg, enum record_change change, const struct migration_record *r, const struct round *round)
+{
+	struct agent *a = arg;
+
+	(void) round;
+	if (a->keeper)
+		keeper_record(a->keeper, change, r);
+	if (a->notifier) /* before the serve half learns of the record, and so of the event */
+		notifier_record(a->notifier, change == RECORD_BEGUN, r);
+	if (!a->notifier || r->direction == DIRECTION_PROBE)
+		log_record(change, r);
+	if (a->collectors)
+		collectors_set_tracked(a->collectors, r->domid, migrations_tracked(a->migrations, r->domid));
+	if (a->serving)
+		serving_record(a->serving, r);
 }
 
 /* --- life and death --- */
@@ -73,10 +82,14 @@ agent_new(const struct config *config)
 }
 
 int
-agent_keep(struct agent *a)
+agent_keep(struct agent *a, bool replay, struct loop *loop)
 {
+	int r;
+
 	a->keeper = keeper_new();
-	return keeper_open(a->keeper, a->config, a->migrations);
+	a->notifier = notifier_new(a->config, replay, loop);
+	r = keeper_open(a->keeper, a->config, a->migrations);
+	return r < 0 ? r : notifier_open(a->notifier, keeper_dir(a->keeper), keeper_gid(a->keeper));
 }
 
 void
@@ -91,6 +104,7 @@ agent_free(struct agent *a)
 	migrations_free(a->migrations);
 	collectors_free(a->collectors);
 	keeper_free(a->keeper);
+	notifier_free(a->notifier);
 	free(a);
 }
 
@@ -258,6 +272,14 @@ self(const struct agent *a, struct sample *s)
 	}
 }
 
+static void
+notify(struct agent *a, struct sample *s)
+{
+	if (a->trace)
+		notifier_trace(a->notifier, trace_trouble(a->trace));
+	notifier_sample(a->notifier, a->hv, s);
+}
+
 /* Helpers of which no observer speaks, as those of records that an earlier agent left open. */
 static void
 look_after_helpers(struct agent *a, const struct tick *now)
@@ -300,6 +322,8 @@ agent_tick(struct agent *a, const struct tick *now)
 		prober_tick(a->prober);
 	mark_tracked(a, s);
 	self(a, s);
+	if (a->notifier)
+		notify(a, s);
 	if (a->keeper)
 		keeper_sample(a->keeper, s);
 	if (a->serving)
@@ -320,4 +344,6 @@ agent_child_ended(struct agent *a, const struct tick *now)
 {
 	if (a->serving)
 		serving_child_ended(a->serving, now);
+	if (a->notifier)
+		notifier_child_ended(a->notifier);
 }

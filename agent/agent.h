@@ -15,9 +15,9 @@ struct agent;
 struct agent *agent_new(const struct config *config);
 void agent_free(struct agent *a);
 
-/* Opens store and journal below the configured directory and takes up what an earlier agent left open.
- * -errno, said in the log. */
-int agent_keep(struct agent *a);
+/* Opens store and journal below the configured directory and takes up what an earlier agent left open. From now on
+ * events are told, those of a replay in their file alone. -errno, said in the log. */
+int agent_keep(struct agent *a, bool replay, struct loop *loop);
 
 /* What the agent asks from now on; the collectors begin anew. hv stays the caller's. note: what it cannot
  * see, a sentence or NULL. */

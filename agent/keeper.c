@@ -252,3 +252,9 @@ keeper_dir(const struct keeper *k)
 {
 	return k->dir;
 }
+
+gid_t
+keeper_gid(const struct keeper *k)
+{
+	return k->gid;
+}

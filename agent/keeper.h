@@ -28,7 +28,8 @@ void keeper_sample(struct keeper *k, const struct sample *s);
 /* Seconds since 1970: up to when an earlier agent saw what it left open; NAN: it left nothing. */
 double keeper_last_seen(const struct keeper *k);
 
-/* For journal_left_on and its like. */
+/* For journal_left_on and its like, and whose group may read there. */
 const char *keeper_dir(const struct keeper *k);
+gid_t keeper_gid(const struct keeper *k);
 
 #endif

@@ -151,7 +151,7 @@ start_live(struct run *run)
 	if (r < 0)
 		return r;
 	run->agent = agent_new(run->config);
-	r = agent_keep(run->agent);
+	r = agent_keep(run->agent, false, run->loop);
 	if (r == 0)
 		r = agent_serve(run->agent, run->loop);
 	if (r == 0)
@@ -297,7 +297,7 @@ start_replay(struct run *run)
 	int r;
 
 	run->agent = agent_new(run->config);
-	r = agent_keep(run->agent);
+	r = agent_keep(run->agent, true, run->loop);
 	if (r == 0)
 		r = play_past(run);
 	if (r == 0)
