@@ -8,6 +8,8 @@
 #include "base/parse.h"
 #include "base/util.h"
 #include "metrics/metric.h"
+#include "metrics/notice.h"
+#include "notify/hook.h"
 #include "run.h"
 
 #define STANDARD_CONFIG SYSCONFDIR "/xenscope/xenscoped.conf"
@@ -15,7 +17,16 @@
 /* Exit status for a command line or configuration that is wrong: EX_USAGE of sysexits.h. */
 #define USAGE_ERROR 64
 
-enum mode { MODE_LIVE, MODE_REPLAY, MODE_RECORD, MODE_DUMP_CONFIG, MODE_EXAMPLE_CONFIG, MODE_DUMP_METRICS, MODE_CHECK };
+enum mode {
+	MODE_LIVE,
+	MODE_REPLAY,
+	MODE_RECORD,
+	MODE_DUMP_CONFIG,
+	MODE_EXAMPLE_CONFIG,
+	MODE_DUMP_METRICS,
+	MODE_DUMP_EVENTS,
+	MODE_CHECK
+};
 
 struct command_line {
 	enum mode mode;
@@ -38,6 +49,7 @@ static const char usage[] =
     "  --dump-config         print the configuration in force\n"
     "  --example-config      print all options with their defaults, commented out\n"
     "  --dump-metrics=FORMAT print the table of metrics: markdown, json, openmetrics, rrd or man\n"
+    "  --dump-events         print the table of events for the manual\n"
     "  --version, --help\n";
 
 static int __attribute__((format(printf, 1, 2)))
@@ -101,7 +113,7 @@ parse_argument(struct command_line *c, char *argument)
 	static const struct {
 		const char *name;
 		enum mode mode;
-	} words[] = {{"--check", MODE_CHECK}, {"--dump-config", MODE_DUMP_CONFIG},
+	} words[] = {{"--check", MODE_CHECK}, {"--dump-config", MODE_DUMP_CONFIG}, {"--dump-events", MODE_DUMP_EVENTS},
 	    {"--example-config", MODE_EXAMPLE_CONFIG}};
 	char *value;
 
@@ -161,6 +173,19 @@ configure(struct command_line *c, int argc, char **argv, struct config *config)
 	return 0;
 }
 
+/* What only shows in the files that the configuration names. */
+static int
+check(const struct config *config)
+{
+	const char *command = config_text(config, OPTION_event_hook);
+	const char *why = *command ? hook_check(command) : NULL;
+
+	if (why)
+		return fail("option event_hook: %s: %s", command, why);
+	(void) printf("xenscoped: the configuration is good\n");
+	return 0;
+}
+
 static int
 run(const struct command_line *c, const struct config *config)
 {
@@ -179,9 +204,11 @@ run(const struct command_line *c, const struct config *config)
 		return metric_dump(c->format) < 0
 		    ? fail("--dump-metrics=%s: the formats are markdown, json, openmetrics, rrd and man", c->format)
 		    : 0;
-	case MODE_CHECK:
-		(void) printf("xenscoped: the configuration is good\n");
+	case MODE_DUMP_EVENTS:
+		notice_dump(stdout);
 		return 0;
+	case MODE_CHECK:
+		return check(config);
 	}
 	return USAGE_ERROR;
 }

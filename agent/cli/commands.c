@@ -142,6 +142,12 @@ run_migrations(const struct options *o)
 }
 
 static int
+run_events(const struct options *o)
+{
+	return show_one(o, "/api/v1/events", show_events);
+}
+
+static int
 run_overhead(const struct options *o)
 {
 	return show_one(o, "/api/v1/overhead", o->all ? show_overhead_all : show_overhead);
@@ -269,6 +275,7 @@ static const struct command {
     {"domains", NULL, run_domains, "the domains of this host"},
     {"migrations", NULL, run_migrations,
 	"migrations and saves, those under way first: [--uuid UUID]...; of logs: --log FILE..."},
+    {"events", NULL, run_events, "what happened, newest first: migrations, and what should not be"},
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
     {"probe", "DOMAIN", run_probe,

@@ -282,3 +282,24 @@ show_migrations(const json_t *migrations, unsigned width, FILE *f)
 	show_source(migrations, f);
 	show_list(migrations, width, f);
 }
+
+void
+show_events(const json_t *answer, unsigned width, FILE *f)
+{
+	static const char *const titles[] = {">SEQ", "TIME", "SEVERITY", "KIND", "~EVENT", NULL};
+	const json_t *list = json_object_get(answer, "events");
+	struct table *t = table_new(titles);
+
+	show_source(answer, f);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *e = json_array_get(list, i);
+
+		cell_number(t, number(e, "seq"), "");
+		cell_time(t, number(e, "time"));
+		table_cell(t, text(e, "severity"));
+		table_cell(t, text(e, "kind"));
+		table_cell(t, text(e, "text"));
+	}
+	table_print(t, width, f);
+	table_free(t);
+}

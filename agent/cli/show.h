@@ -13,6 +13,7 @@ void show_status(
 void show_features(const json_t *features, unsigned width, FILE *f);
 void show_domains(const json_t *domains, unsigned width, FILE *f);
 void show_migrations(const json_t *migrations, unsigned width, FILE *f);
+void show_events(const json_t *events, unsigned width, FILE *f);
 /* What dirty tracking cost: of the newest boot, and of all. */
 void show_overhead(const json_t *overhead, unsigned width, FILE *f);
 void show_overhead_all(const json_t *overhead, unsigned width, FILE *f);

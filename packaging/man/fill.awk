@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Fills a manual page in: @OPTIONS@ from the example configuration (lines "# help" and "#name = value"), @METRICS@ from
-# a file in mdoc, @name@ from -v name=value.   awk -v config=FILE -v metrics=FILE -v ... -f fill.awk PAGE.in
+# a file in mdoc, as @EVENTS@, @name@ from -v name=value.
+#   awk -v config=FILE -v metrics=FILE -v events=FILE -v ... -f fill.awk PAGE.in
 
 /^@OPTIONS@$/ {
 	while ((getline line < config) > 0) {
@@ -21,6 +22,11 @@
 }
 /^@METRICS@$/ {
 	while ((getline line < metrics) > 0)
+		print line
+	next
+}
+/^@EVENTS@$/ {
+	while ((getline line < events) > 0)
 		print line
 	next
 }
