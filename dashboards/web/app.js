@@ -2,6 +2,7 @@
 /* Asks the agent again and again, and shows the first two of the four answers. */
 import { byId, bytes, clock, dotted, el, facts, get, group, heading, is, keyed, listed, nameOf, plural, seconds, show, text,
 	word } from './base.js';
+import { showEvents } from './events.js';
 import { makeSpans, showHistory } from './history.js';
 import { MODE, showMigrations } from './migrations.js';
 import { showOverhead } from './overhead.js';
@@ -225,7 +226,7 @@ async function poll() {
 	showGuests(state.guests, state.features);
 	showPml(report, state.guests, state.migrations);
 	showMigrations(state.migrations, agentNow());
-	await showOverhead(state.migrations);
+	await Promise.all([showOverhead(state.migrations), showEvents()]);
 	byId('main').setAttribute('aria-busy', 'false');
 }
 

@@ -11,8 +11,8 @@ const TIMEOUT = 10; /* seconds */
 export const is = v => typeof v === 'number' && isFinite(v);
 export const word = (table, key) => table[key] || (typeof key === 'string' ? key : 'unknown');
 /* Without the characters that would turn the text around it. */
-export const nameOf = d => d.name ? d.name.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd') :
-	is(d.domid) ? 'domain ' + d.domid : d.uuid || 'unknown';
+export const straight = s => s.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+export const nameOf = d => d.name ? straight(d.name) : is(d.domid) ? 'domain ' + d.domid : d.uuid || 'unknown';
 export const dotted = parts => parts.filter(Boolean).join(' \u00b7 ');
 
 /* 1 044 480 */

@@ -120,6 +120,9 @@ def check_live(page, fixture):
     ok("the mean of 6353" in said(page, "overhead-note") and "1\u00a0more boot" in said(page, "overhead-note"),
        "with its basis", said(page, "overhead-note"))
     ok("is migrating now" in said(page, "migration-answer"), "the third is", said(page, "migration-answer"))
+    events = page.run("[...document.querySelectorAll('#events tr')].map(r => r.innerText)")
+    ok(len(events) == 2 and "left dirty tracking on" in events[0] and "failed" in events[1],
+       "what should not be is listed, and nothing else", events)
     ok("In the last 6 h" in said(page, "history-answer"), "the fourth is", said(page, "history-answer"))
     ok(page.run("document.querySelectorAll('#features tr').length") == 6, "each protection has its row")
     ok(page.run("document.querySelectorAll('#guests tr').length") == 5, "each domain has its row")

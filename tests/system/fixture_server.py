@@ -160,6 +160,15 @@ class Scenario:
             out = [r for r in out if r["uuid"] == query["uuid"]]
         return {"migrations": out[:int(query.get("limit", 100))]}
 
+    def get_events(self, query, now):
+        def event(seq, kind, severity, text):
+            return {"seq": seq, "time": now - 600 * (10 - seq), "kind": kind, "severity": severity, "text": text}
+        return {"truncated": False, "events": [] if not self.past else [
+            event(9, "migration_started", "info", "Migration of \"web-1\" (domain 3) began."),
+            event(8, "tracking_left_on", "warning", "Migration of \"%s\" (domain 4) left dirty tracking on, which costs "
+                  "the guest time; to end it: xenscope untrack 4, or migrate or save it again." % self.names[0]),
+            event(7, "migration_failed", "err", "Migration of \"mail\" (domain 4) failed: the sender ended in round 4.")]}
+
     def get_overhead(self, query, now):
         def row(mode, runs, exits, cycles, ratio, harvest):
             return {"tracking_mode": mode, "estimate": False, "migrations": runs, "probes": 1, "measured": runs,
