@@ -46,6 +46,8 @@ static const char *const event_names[] = {
     [EVENT_STAGE] = "stage",
     [EVENT_PROCESS_BEGIN] = "process_begin",
     [EVENT_PROCESS_END] = "process_end",
+    [EVENT_TOOLSTACK_END] = "toolstack_end",
+    [EVENT_RELEASED] = "released",
     [EVENT_TRACE_WINDOW] = "trace_window",
     [EVENT_LOGGED] = "logged",
 };
@@ -90,6 +92,7 @@ static const char *const role_names[] = {
     [ROLE_SAVE] = "save",
     [ROLE_LIVE_SAVE] = "live_save",
     [ROLE_RESTORE] = "restore",
+    [ROLE_REPLICATE] = "replicate",
 };
 
 static const char *const toolstack_names[] = {

@@ -27,7 +27,10 @@ enum event_kind {
 	EVENT_STEP,	     /* libxc's progress within a pass: done, total */
 	EVENT_STAGE,	     /* libxc named a stage: stage */
 	EVENT_PROCESS_BEGIN, /* a migration helper was found: pid, domid, role */
-	EVENT_PROCESS_END,   /* it is gone: pid */
+	EVENT_PROCESS_END,   /* it is gone: pid, result */
+	EVENT_TOOLSTACK_END, /* the process that started it was ended by a signal: pid of the helper, result; comm and
+			      * toolstack of the one that ended */
+	EVENT_RELEASED,	     /* a toolstack let a domain run (unpausedomain, resumedomain): pid, domid, comm */
 	EVENT_TRACE_WINDOW,  /* what a domain's exits were in a window of the trace: domid, window */
 	EVENT_LOGGED,	     /* a program wrote of a migration in its log: logged, pid or 0, domid or NO_DOMID,
 			      * toolstack, and what that word brings */
@@ -91,7 +94,13 @@ enum shadow_op {
 enum stage { STAGE_OTHER, STAGE_START_OF_STREAM, STAGE_SUSPENDED, STAGE_END_OF_STREAM, STAGE_COMPLETE };
 
 /* What a helper process does, from its arguments. */
-enum helper_role { ROLE_UNKNOWN, ROLE_SAVE, ROLE_LIVE_SAVE, ROLE_RESTORE };
+enum helper_role {
+	ROLE_UNKNOWN,
+	ROLE_SAVE,
+	ROLE_LIVE_SAVE,
+	ROLE_RESTORE,
+	ROLE_REPLICATE /* a stream with checkpoints: Remus, COLO */
+};
 
 enum toolstack { TOOLSTACK_UNKNOWN, TOOLSTACK_XL, TOOLSTACK_XAPI, TOOLSTACK_LIBVIRT };
 
@@ -104,7 +113,7 @@ struct event {
 	pid_t pid;	/* the helper's process */
 	uint32_t domid;
 	uint32_t op, mode; /* EVENT_SHADOW_OP: enum shadow_op, SHADOW_MODE_FINAL */
-	int64_t result;	   /* of the call; < 0: failed */
+	int64_t result;	   /* of the call; < 0: failed. Of a process: as of wait(2), 0 also where that is unknown */
 	bool alone;	   /* EVENT_SHADOW_OP: the better source, which sees all, has missed it */
 	uint64_t pages;	   /* EVENT_SHADOW_OP: page frames of the guest's physical space */
 	uint32_t dirty;	   /* EVENT_SHADOW_OP with CLEAN: pages found dirty */

@@ -36,10 +36,14 @@ enum downtime_source {
 	DOWNTIME_SUSPEND_TO_OFF,
 	DOWNTIME_FINAL_CLEAN_TO_OFF,
 	DOWNTIME_BOTH_ENDS,
-	DOWNTIME_SUSPEND_TO_SENT
+	DOWNTIME_SUSPEND_TO_SENT,
+	DOWNTIME_SUSPEND_TO_RESUME /* it runs on here */
 };
 /* Whether pre-copy is expected to stop because few pages are left, or because the toolstack allows no more rounds. */
 enum outlook { OUTLOOK_UNKNOWN, OUTLOOK_CONVERGES, OUTLOOK_DIVERGES };
+
+/* How it is known when the guest was let run. */
+enum release_source { RELEASE_NONE, RELEASE_HYPERCALL, RELEASE_DOMAIN_LIST };
 
 struct exits {
 	uint64_t count, cycles;
@@ -87,11 +91,16 @@ struct round {
 	struct forecast forecast; /* made at its end */
 };
 
-/* The stop-and-copy pass. */
+/* The stop-and-copy pass. Its steps, in their order, are seconds since 1970, NAN where nobody saw them. */
 struct final_pass {
 	bool begun;
 	double started;		/* when the guest was suspended, or else the final harvest */
 	double seconds;
+	double requested;	/* pre-copy was over: the guest is asked to suspend itself */
+	double suspended;	/* it has */
+	double harvested;	/* the last harvest returned */
+	double sent;		/* the last page was sent */
+	double done;		/* libxc was through: log-dirty was switched off, or its stream was whole */
 	int64_t pages;		/* what the guest had left when it was paused */
 	double harvest_seconds;
 	struct overhead overhead;
@@ -131,6 +140,9 @@ struct migration_record {
 	int64_t pages_sent, frames_sent;
 	double downtime_seconds;
 	enum downtime_source downtime_source;
+	double released; /* the guest runs on this host: the received one, or the one that was suspended; NAN */
+	enum release_source released_source;
+	int32_t checkpoints; /* of a stream with checkpoints those after the first; UNSEEN: it is none */
 	enum stop_reason stop_reason;
 	enum event_source rounds_source;
 	bool tracking_left_on; /* it ended and no OFF was seen */

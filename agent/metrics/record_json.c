@@ -42,7 +42,10 @@ static const char *const downtime_sources[] = {[DOWNTIME_NONE] = NULL,
     [DOWNTIME_SUSPEND_TO_OFF] = "suspend_to_off",
     [DOWNTIME_FINAL_CLEAN_TO_OFF] = "final_clean_to_off",
     [DOWNTIME_BOTH_ENDS] = "both_ends",
-    [DOWNTIME_SUSPEND_TO_SENT] = "suspend_to_sent"};
+    [DOWNTIME_SUSPEND_TO_SENT] = "suspend_to_sent",
+    [DOWNTIME_SUSPEND_TO_RESUME] = "suspend_to_resume"};
+static const char *const release_sources[] = {
+    [RELEASE_NONE] = NULL, [RELEASE_HYPERCALL] = "hypercall", [RELEASE_DOMAIN_LIST] = "domain_list"};
 static const char *const event_sources[] = {[SOURCE_NONE] = "none",
     [SOURCE_BPF] = "bpf",
     [SOURCE_UPROBE] = "uprobe",
@@ -122,6 +125,9 @@ static const struct member tail_members[] = {
     RECORD(COUNT, frames_sent),
     RECORD(NUMBER, downtime_seconds),
     RECORD_WORD(downtime_sources, downtime_source),
+    RECORD(NUMBER, released),
+    RECORD_WORD(release_sources, released_source),
+    RECORD(COUNT, checkpoints),
     RECORD_WORD(stop_reasons, stop_reason),
     RECORD_WORD(event_sources, rounds_source),
     RECORD(FLAG, tracking_left_on),
@@ -146,6 +152,11 @@ static const struct member round_members[] = {
 static const struct member final_members[] = {
     FINAL(NUMBER, started),
     FINAL(NUMBER, seconds),
+    FINAL(NUMBER, requested),
+    FINAL(NUMBER, suspended),
+    FINAL(NUMBER, harvested),
+    FINAL(NUMBER, sent),
+    FINAL(NUMBER, done),
     FINAL(COUNT, pages),
     FINAL(NUMBER, harvest_seconds),
 };

@@ -197,6 +197,8 @@ round_begins(struct migrations *m, struct open *o, const struct event *e, const 
 
 	if (o && e->number == 0 && o->logged.round > 0)
 		o = give_way(m, o, e);
+	if (o && !o->r.final.begun && e->total > 0 && rounds_contradict(&o->r, e->number, e->total))
+		migration_contradicted(m, o, CONTRADICTION_PAGES);
 	if (migration_is_covered(m, SOURCE_LOG, e->at) || (o && e->number <= newest_round(o)) ||
 	    (!o && is_known_to_be_over(m, e)))
 		return;
@@ -238,6 +240,14 @@ suspended(struct migrations *m, struct open *o, const struct event *e)
 	migration_say(m, o, RECORD_FINAL, NULL);
 }
 
+/* The steps of the final phase that a log tells, where no better source does. */
+static void
+step(const struct migrations *m, struct open *o, const struct event *e, double *step)
+{
+	if (!isnan(e->seconds) && isnan(*step) && !migration_is_covered(m, SOURCE_LOG, e->at))
+		*step = migration_stamp(o, e->at);
+}
+
 /* -- the end -- */
 
 static void
@@ -258,22 +268,13 @@ sent(struct migrations *m, struct open *o, const struct event *e, const struct t
 		return; /* another one's, whose beginning xl did not tell */
 	if (o->r.direction != DIRECTION_IN && !isnan(e->seconds) && isnan(o->r.evidence.off))
 		migration_operation(m, &op, now); /* libxc does so next */
+	step(m, o, e, &o->r.final.sent);
 	if (!o->r.evidence.complete) {
 		o->r.evidence.complete = true;
 		migration_say(m, o, RECORD_CHANGED, NULL);
 	}
 	if (isnan(o->logged.over))
 		o->logged.over = e->at;
-}
-
-/* The first word counts: what follows are its consequences. */
-static void
-went_wrong(struct migrations *m, struct open *o, const char *what)
-{
-	if (*o->r.reason)
-		return;
-	str_copy(o->r.reason, sizeof(o->r.reason), what);
-	migration_say(m, o, RECORD_CHANGED, NULL);
 }
 
 static void
@@ -284,7 +285,7 @@ exited(struct migrations *m, struct open *o, const struct event *e)
 	if (e->result != 0) {
 		(void) snprintf(what, sizeof(what), "%s ended with status %d",
 		    e->toolstack == TOOLSTACK_XAPI ? "emu-manager" : "libxl-save-helper", (int) e->result);
-		went_wrong(m, o, what);
+		migration_went_wrong(m, o, what, false);
 	} else
 		o->r.evidence.complete = true;
 	if (isnan(o->helper_gone) && !m->by_log) {
@@ -317,22 +318,23 @@ tell(struct migrations *m, struct open *o, const struct event *e, const struct t
 		is_migration(m, o);
 		break;
 	case LOGGED_DONE:
+		o->logged.done = true;
 		is_migration(m, o);
 		o->r.evidence.complete = true;
 		over(m, o, e);
 		break;
 	case LOGGED_FAILURE:
-		went_wrong(m, o, e->text);
+		migration_went_wrong(m, o, e->text, false);
 		break;
 	case LOGGED_FAILED:
+		o->logged.failed = true;
 		if (e->toolstack == TOOLSTACK_XL)
 			is_migration(m, o);
-		went_wrong(m, o, e->text);
+		migration_went_wrong(m, o, e->text, false);
 		over(m, o, e);
 		break;
 	case LOGGED_ABORTED:
-		o->r.evidence.aborted = o->r.evidence.aborted || !*o->r.reason;
-		went_wrong(m, o, "the toolstack called it off");
+		migration_went_wrong(m, o, "the toolstack called it off", true);
 		break;
 	case LOGGED_EXITED:
 		exited(m, o, e);
@@ -343,11 +345,13 @@ tell(struct migrations *m, struct open *o, const struct event *e, const struct t
 		else if (!migration_is_covered(m, SOURCE_LOG, e->at) && rounds_total(&o->r, e->number, e->total))
 			migration_say(m, o, RECORD_CHANGED, NULL);
 		break;
+	case LOGGED_STOPPING:
+		step(m, o, e, &o->r.final.requested);
+		break;
 	case LOGGED_NAMED:
 	case LOGGED_BEGUN:
 	case LOGGED_ROUND:
 	case LOGGED_PROGRESS:
-	case LOGGED_STOPPING:
 		break;
 	}
 }

@@ -220,6 +220,20 @@ migration_round_limit(const struct open *o)
 	return o->libxl ? XL_ROUNDS : 0;
 }
 
+void
+migration_contradicted(struct migrations *m, struct open *o, enum contradiction kind)
+{
+	static const char *const what[] = {
+	    [CONTRADICTION_PAGES] = "how many pages a round sent: the better source's count is taken",
+	    [CONTRADICTION_RESULT] = "how it ended: what became of the domain counts, not what a log says"};
+
+	if (o->contradicted & 1u << kind)
+		return;
+	o->contradicted |= 1u << kind;
+	m->contradictions++;
+	complain(&m->contradicted[kind], "observe", "the sources of %s disagree on %s", o->r.id, what[kind]);
+}
+
 bool
 migration_try_end(struct migrations *m, struct open *o, const struct sight *s, double now)
 {
@@ -227,6 +241,8 @@ migration_try_end(struct migrations *m, struct open *o, const struct sight *s, d
 
 	if (!verdict(&o->r, s))
 		return false;
+	if (o->r.result == RESULT_COMPLETED ? o->logged.failed : o->logged.done)
+		migration_contradicted(m, o, CONTRADICTION_RESULT);
 	verdict_close(&o->r, s, migration_round_limit(o));
 	m->ended++;
 	m->failed += o->r.result != RESULT_COMPLETED;
@@ -271,6 +287,7 @@ stage(struct migrations *m, struct open *o, const struct event *e)
 		migration_say(m, o, RECORD_FINAL, NULL);
 	} else if (e->stage == STAGE_COMPLETE && !o->r.evidence.complete) {
 		o->r.evidence.complete = true;
+		o->r.final.done = migration_stamp(o, e->at);
 		migration_say(m, o, RECORD_CHANGED, NULL);
 	}
 }
@@ -288,10 +305,14 @@ word(struct migrations *m, const struct event *e)
 		stage(m, o, e);
 		return;
 	}
+	if (e->kind == EVENT_STEP && e->done == e->total)
+		rounds_through(&o->r, migration_stamp(o, e->at));
 	/* The final pass is called a "Frames iteration" too. */
 	final = o->r.final.begun && migration_stamp(o, e->at) >= o->r.final.started;
 	if (final)
 		return;
+	if (e->kind == EVENT_STEP && o->name.given && rounds_contradict(&o->r, o->name.number, e->total))
+		migration_contradicted(m, o, CONTRADICTION_PAGES);
 	if (e->kind == EVENT_ROUND_NAMED)
 		changed = rounds_named(&o->r, &o->name, e->number, migration_stamp(o, e->at));
 	else
@@ -302,11 +323,40 @@ word(struct migrations *m, const struct event *e)
 
 /* -- processes -- */
 
+void
+migration_went_wrong(struct migrations *m, struct open *o, const char *what, bool aborted)
+{
+	if (*o->r.reason)
+		return;
+	o->r.evidence.aborted = o->r.evidence.aborted || aborted;
+	str_copy(o->r.reason, sizeof(o->r.reason), what);
+	migration_say(m, o, RECORD_CHANGED, NULL);
+}
+
+/* A helper that fails ends with status 0, after it has said so; one that is killed says nothing. */
+static void
+blame(struct migrations *m, struct open *o, const struct event *e)
+{
+	char what[REASON_SIZE];
+	bool aborted;
+
+	if (e->result == 0 || o->r.evidence.complete)
+		return;
+	aborted = verdict_of_status(e->comm, (int) e->result, what, sizeof(what));
+	/* Killed by its toolstack's end: that is why, and may be told later. */
+	if (e->kind == EVENT_TOOLSTACK_END)
+		*o->r.reason = '\0';
+	migration_went_wrong(m, o, what, aborted);
+}
+
 static void
 process_end(struct migrations *m, const struct event *e)
 {
 	struct helper *h = migration_find_helper(m, e->pid);
+	struct open *carried = find_by_pid(m, e->pid);
 
+	if (carried)
+		blame(m, carried, e);
 	if (h)
 		*h = m->helper[--m->n_helpers];
 	for (size_t i = 0; i < m->n_open; i++) {
@@ -345,6 +395,9 @@ migration_begin_by_helper(struct migrations *m, const struct event *e, const str
 		o->r.direction = DIRECTION_IN;
 		o->r.rounds_unseen = UNSEEN;
 		return o; /* shown when it is clear that its other half is not here */
+	case ROLE_REPLICATE:
+		o->r.checkpoints = 0;
+		/* fall through */
 	case ROLE_LIVE_SAVE:
 	case ROLE_UNKNOWN:
 		if (m->since[SOURCE_BPF] > e->at && m->since[SOURCE_UPROBE] > e->at)
@@ -381,6 +434,51 @@ process_begin(struct migrations *m, const struct event *e, const struct tick *no
 		(void) migration_begin_by_helper(m, e, now);
 }
 
+static void
+toolstack_end(struct migrations *m, const struct event *e)
+{
+	struct open *o = find_by_pid(m, e->pid);
+
+	if (o)
+		blame(m, o, e);
+}
+
+/* -- the guest runs -- */
+
+/* The record whose guest that domain is: it received it, took it over on this host, or was suspended. */
+static struct open *
+find_released(const struct migrations *m, const struct event *e)
+{
+	const struct known_domain *d = migration_find_known(m, e->domid);
+
+	for (size_t i = m->n_open; i-- > 0;) {
+		struct open *o = m->open[i];
+		bool is = o->r.domid == e->domid;
+
+		if (o->r.direction == DIRECTION_PROBE)
+			continue;
+		if (is && o->r.direction == DIRECTION_IN)
+			return o;
+		is = is || (d && *d->uuid && strcmp(d->uuid, o->r.uuid) == 0);
+		if (is && o->r.final.begun && migration_stamp(o, e->at) > o->r.final.started)
+			return o;
+	}
+	return NULL;
+}
+
+static void
+released(struct migrations *m, const struct event *e)
+{
+	struct open *o = e->result < 0 ? NULL : find_released(m, e);
+
+	/* of what comes in the newest: nobody but its toolstack has a reason to let it run before it is whole */
+	if (!o || (!isnan(o->r.released) && o->r.direction != DIRECTION_IN))
+		return;
+	o->r.released = migration_stamp(o, e->at);
+	o->r.released_source = RELEASE_HYPERCALL;
+	migration_say(m, o, RECORD_CHANGED, NULL);
+}
+
 /* Captures come from elsewhere: what no observer can have seen is not taken from them either. */
 static bool
 is_sane(const struct event *e)
@@ -411,6 +509,12 @@ migrations_event(struct migrations *m, const struct event *e, const struct tick 
 		break;
 	case EVENT_PROCESS_END:
 		process_end(m, e);
+		break;
+	case EVENT_TOOLSTACK_END:
+		toolstack_end(m, e);
+		break;
+	case EVENT_RELEASED:
+		released(m, e);
 		break;
 	case EVENT_LOGGED:
 		migration_logged(m, e, now);

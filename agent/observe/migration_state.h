@@ -2,6 +2,7 @@
 #ifndef MIGRATION_STATE_H
 #define MIGRATION_STATE_H
 
+#include "base/log.h"
 #include "observe/migration.h"
 #include "observe/recent.h"
 #include "observe/rounds.h"
@@ -31,12 +32,16 @@ struct helper {
 	uint64_t started;
 };
 
+/* What two sources can contradict each other in. */
+enum contradiction { CONTRADICTION_PAGES, CONTRADICTION_RESULT, CONTRADICTIONS };
+
 /* How far the logs have come with a record. Times are CLOCK_MONOTONIC. */
 struct log_state {
 	int64_t round; /* the newest that they named, -1 none */
 	pid_t manager; /* a second process that writes of it */
 	double last;   /* when they last spoke of it */
 	double over;   /* when they said that it is over; NAN */
+	bool done, failed; /* and how it ended */
 };
 
 /* A record that has not ended, and what needs no journal. */
@@ -52,7 +57,9 @@ struct open {
 	bool identified;    /* by a list of domains newer than the record */
 	bool enable_failed; /* libxc turns log-dirty off then, and tries again */
 	bool libxl;	    /* carried by libxl-save-helper */
-	bool changed;	    /* in this tick */
+	bool changed;	    /* to be said at the next tick */
+	bool crashed;	    /* its domain was seen so */
+	unsigned contradicted; /* a bit for each of enum contradiction */
 	bool fell_back;	    /* to write protection, and was said */
 	int kind;	    /* enum domain_kind, -1 unknown */
 	unsigned ticks;	    /* since it began, while it is not shown */
@@ -69,7 +76,8 @@ struct migrations {
 	size_t n_helpers;
 	struct tracking *tracking;
 	struct recents recents;
-	uint64_t ended, failed, rounds, fallbacks;
+	uint64_t ended, failed, rounds, fallbacks, contradictions;
+	struct trouble contradicted[CONTRADICTIONS];
 
 	/* from the last sample */
 	struct known_domain *known;
@@ -144,6 +152,13 @@ bool migration_is_covered(const struct migrations *m, enum event_source source, 
 
 /* A restore whose other half is a migration of this host is no record of its own. */
 bool migration_is_other_half(struct migrations *m, struct open *o);
+
+/* Counts a contradiction once for each record and says it once for each kind. */
+void migration_contradicted(struct migrations *m, struct open *o, enum contradiction kind);
+
+/* Why it will come to nothing; aborted: somebody put an end to it. The first word counts: what follows are its
+ * consequences. */
+void migration_went_wrong(struct migrations *m, struct open *o, const char *what, bool aborted);
 
 /* Applies an EVENT_LOGGED. */
 void migration_logged(struct migrations *m, const struct event *e, const struct tick *now);

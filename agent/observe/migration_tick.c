@@ -155,7 +155,10 @@ look(const struct migrations *m, struct open *o, const struct sample *s)
 	    .helper_gone = !isnan(o->helper_gone),
 	    .rebooted = *o->r.boot_id && *m->boot_id && strcmp(o->r.boot_id, m->boot_id) != 0,
 	    .missed = !migration_nothing_missed(m, o)};
+	const struct sample_domain *d = sample_find_domain(s, o->r.domid);
 
+	o->crashed = o->crashed || (x.here == DOMAIN_STOPPED && strcmp(d->state, "crashed") == 0);
+	x.crashed = o->crashed;
 	if (x.here != DOMAIN_GONE)
 		o->missing = NAN;
 	else if (isnan(o->missing))
@@ -176,10 +179,13 @@ migration_is_other_half(struct migrations *m, struct open *o)
 		    strcmp(out->r.uuid, o->r.uuid) != 0)
 			continue;
 		found = true;
-		if (out->r.direction == DIRECTION_OUT) {
+		if (out->r.direction == DIRECTION_OUT)
 			out->r.direction = DIRECTION_LOCAL;
-			migration_say(m, out, RECORD_CHANGED, NULL);
+		if (isnan(out->r.released) && o->r.released > out->r.final.started) {
+			out->r.released = o->r.released;
+			out->r.released_source = o->r.released_source;
 		}
+		migration_say(m, out, RECORD_CHANGED, NULL);
 	}
 	return found && *o->r.uuid;
 }
@@ -194,7 +200,7 @@ identify(struct migrations *m, struct open *o)
 	 * may have been given to another. */
 	if (o->identified || (over && *o->r.uuid && d && strcmp(d->uuid, o->r.uuid) != 0))
 		d = NULL;
-	o->changed = migration_learn(m, o, d);
+	o->changed = migration_learn(m, o, d) || o->changed;
 	o->identified = o->identified || d;
 }
 
@@ -202,6 +208,25 @@ static bool
 awaits_window(const struct open *o, double off, double now)
 {
 	return o->traced < off && now - off < WINDOW_SECONDS;
+}
+
+/* What is seen of a guest that comes in: its memory grows as its pages arrive, and at some time it runs. Where the
+ * hypercall that let it was not seen, the list of domains tells so, late by up to a tick. */
+static void
+watch_arrival(const struct migrations *m, struct open *o, const struct sight *sight, double now)
+{
+	const struct known_domain *d = migration_find_known(m, o->r.domid);
+
+	if (sight->here == DOMAIN_GONE || sight->here == DOMAIN_UNKNOWN)
+		return;
+	if (d && d->pages > o->r.memory_pages) {
+		o->r.memory_pages = d->pages;
+		o->changed = true;
+	}
+	if (sight->here == DOMAIN_RUNNING && sight->helper_gone && isnan(o->r.released)) {
+		o->r.released = migration_stamp(o, now);
+		o->r.released_source = RELEASE_DOMAIN_LIST;
+	}
 }
 
 static void
@@ -214,6 +239,8 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 		migration_judge_probe(m, o, &sight);
 		return;
 	}
+	if (o->r.direction == DIRECTION_IN)
+		watch_arrival(m, o, &sight, s->at.mono);
 	if (!o->shown && (++o->ticks >= INCOMING_TICKS || !isnan(o->helper_gone)))
 		migration_show(m, o);
 	if (!o->shown)
@@ -228,6 +255,7 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 		return;
 	if (o->changed)
 		migration_say(m, o, RECORD_CHANGED, NULL);
+	o->changed = false;
 }
 
 static void
@@ -251,6 +279,7 @@ fill(const struct migrations *m, struct sample *s)
 	s->host.value[METRIC_AT(M_HOST_FAILED, HOST)] = (double) m->failed;
 	s->host.value[METRIC_AT(M_HOST_ROUNDS, HOST)] = (double) m->rounds;
 	s->host.value[METRIC_AT(M_HOST_FALLBACKS, HOST)] = (double) m->fallbacks;
+	s->host.value[METRIC_AT(M_HOST_CONTRADICTIONS, HOST)] = (double) m->contradictions;
 }
 
 void

@@ -158,6 +158,10 @@ apply_harvest(struct migrations *m, struct open *o, const struct event *e, doubl
 	rounds_stop_reason(&o->r, migration_round_limit(o));
 	rounds_sum(&o->r);
 	migration_judge_mode(m, o);
+	if (!final && e->mode & SHADOW_MODE_FINAL) { /* one more pause: a stream with checkpoints, as of Remus */
+		o->r.checkpoints = MAX(o->r.checkpoints, 0) + 1;
+		o->changed = true;
+	}
 	if (final || round)
 		migration_say(m, o, final ? RECORD_FINAL : RECORD_ROUND, round);
 }

@@ -111,6 +111,7 @@ proc_events_parse(const void *message, size_t n, struct proc_event_seen *ret)
 		return 0;
 	ret->ended = e.what == PROC_EVENT_EXIT;
 	ret->pid = ret->ended ? e.event_data.exit.process_tgid : e.event_data.exec.process_tgid;
+	ret->status = ret->ended ? (int) e.event_data.exit.exit_code : 0;
 	ret->at = (double) e.timestamp_ns / 1e9;
 	return ret->pid > 0;
 }

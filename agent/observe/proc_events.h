@@ -12,6 +12,7 @@
 struct proc_event_seen {
 	pid_t pid;
 	bool ended; /* else: it executed a program */
+	int status; /* of one that ended, as of wait(2) */
 	double at;  /* CLOCK_MONOTONIC, seconds */
 };
 

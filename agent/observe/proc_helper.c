@@ -56,6 +56,9 @@ parse_libxl(const struct arguments *a, const char *parent, struct proc_helper *h
 	if (strcmp(a->v[1], "--save-domain") != 0 || parse_u64(a->v[5], 0, UINT32_MAX, &flags) < 0)
 		return -EBADMSG;
 	h->role = flags & live ? ROLE_LIVE_SAVE : ROLE_SAVE;
+	/* xc_stream_type_t: 0 is a plain stream, the others have checkpoints */
+	if (a->n >= 8 && parse_u64(a->v[a->n - 1], 0, UINT32_MAX, &flags) == 0 && flags > 0)
+		h->role = ROLE_REPLICATE;
 	return 0;
 }
 

@@ -11,12 +11,12 @@
 
 /* A process that moves a domain's memory: libxl-save-helper, xenguest, emu-manager. */
 struct proc_helper {
-	pid_t pid;
+	pid_t pid, parent;
 	uint64_t started; /* starttime, in clock ticks since boot */
 	uint32_t domid;
 	enum helper_role role;
 	enum toolstack toolstack;
-	char comm[16];
+	char comm[16], parent_comm[16];
 };
 
 /* What /proc/PID/stat says. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/parse.h"
@@ -37,6 +38,9 @@ struct proc_watch {
 	bool scan_due; /* with events: at the start, and when some were lost */
 	bool ends;     /* the filter lets ends through */
 	struct proc_helper helper[MAX_HELPERS];
+	struct proc_helper ended; /* the newest: its toolstack's end may have killed it, and be told after its own */
+	double ended_at;	  /* CLOCK_MONOTONIC */
+	bool end_known;		  /* by the kernel's word, with its status */
 	size_t helpers;
 	struct seen *seen; /* by pid */
 	size_t seen_n;
@@ -171,11 +175,11 @@ is_known(const struct proc_watch *o, pid_t pid, uint64_t started)
 	return false;
 }
 
-/* Ends are worth waking up for only while there is a helper. */
+/* Ends are worth waking up for only while there is a helper, or was one a moment ago. */
 static void
-follow_ends(struct proc_watch *o)
+follow_ends(struct proc_watch *o, double now)
 {
-	bool ends = o->helpers > 0;
+	bool ends = o->helpers > 0 || now < o->ended_at + SETTLE_SECONDS;
 
 	if (o->events >= 0 && ends != o->ends && proc_events_filter(o->events, ends) == 0)
 		o->ends = ends;
@@ -211,23 +215,67 @@ look(const struct watch_call *c, pid_t pid)
 	}
 	h.pid = pid;
 	h.started = s.started;
+	h.parent = s.parent;
 	str_copy(h.comm, sizeof(h.comm), s.comm);
+	str_copy(h.parent_comm, sizeof(h.parent_comm), parent.comm);
 	o->helper[o->helpers++] = h;
-	follow_ends(o);
+	follow_ends(o, c->now->mono);
 	e = event_of(&h, EVENT_PROCESS_BEGIN, began_at(s.started, c->now));
 	c->fn(c->arg, &e);
 }
 
-/* Tells the end of helper i, which is forgotten. */
+/* Tells the end of helper i, which is forgotten; status: -1 unknown. */
 static void
-end(const struct watch_call *c, size_t i, double at)
+end(const struct watch_call *c, size_t i, double at, int status)
 {
 	struct proc_watch *o = c->o;
 	struct event e = event_of(&o->helper[i], EVENT_PROCESS_END, at);
 
+	e.result = MAX(status, 0);
+	o->ended = o->helper[i];
+	o->ended_at = at;
+	o->end_known = status >= 0;
 	o->helper[i] = o->helper[--o->helpers];
-	follow_ends(o);
 	c->fn(c->arg, &e);
+}
+
+static void
+tell_orphan(const struct watch_call *c, const struct proc_helper *h, const struct proc_event_seen *seen)
+{
+	struct event e = event_of(h, EVENT_TOOLSTACK_END, seen->at);
+
+	e.result = seen->status;
+	str_copy(e.comm, sizeof(e.comm), h->parent_comm);
+	c->fn(c->arg, &e);
+}
+
+static void
+tell_status(const struct watch_call *c, const struct proc_event_seen *seen)
+{
+	struct event e = event_of(&c->o->ended, EVENT_PROCESS_END, seen->at);
+
+	e.result = seen->status;
+	c->o->end_known = true;
+	c->fn(c->arg, &e);
+}
+
+/* A process has ended: a helper, or one that had started helpers and was ended by a signal. */
+static void
+process_ended(const struct watch_call *c, const struct proc_event_seen *seen)
+{
+	struct proc_watch *o = c->o;
+
+	for (size_t i = o->helpers; i-- > 0;) {
+		if (o->helper[i].parent == seen->pid && WIFSIGNALED(seen->status))
+			tell_orphan(c, &o->helper[i], seen);
+		if (o->helper[i].pid == seen->pid)
+			end(c, i, seen->at, seen->status);
+	}
+	if (o->ended.pid == seen->pid && !o->end_known) /* we had looked before it was told */
+		tell_status(c, seen);
+	if (o->ended.parent == seen->pid && WIFSIGNALED(seen->status) &&
+	    seen->at < o->ended_at + SETTLE_SECONDS)
+		tell_orphan(c, &o->ended, seen);
 }
 
 /* Asks after each helper: an end may have come before the filter let it through. */
@@ -238,7 +286,7 @@ check_helpers(const struct watch_call *c)
 
 	for (size_t i = o->helpers; i-- > 0;)
 		if (!runs(dirfd(o->proc), o->helper[i].pid, o->helper[i].started))
-			end(c, i, c->now->mono);
+			end(c, i, c->now->mono, -1);
 }
 
 static int
@@ -332,13 +380,10 @@ read_events(const struct watch_call *c)
 		}
 		if (r < 0)
 			return r;
-		if (!seen.ended) {
+		if (seen.ended)
+			process_ended(c, &seen);
+		else
 			look(c, seen.pid);
-			continue;
-		}
-		for (size_t i = o->helpers; i-- > 0;)
-			if (o->helper[i].pid == seen.pid)
-				end(c, i, seen.at);
 	}
 	return 0;
 }
@@ -355,6 +400,7 @@ proc_read(struct observer *observer, const struct tick *now, event_fn *fn, void 
 		o->scan_due = r < 0;
 	}
 	check_helpers(&c);
+	follow_ends(o, now->mono);
 	return r;
 }
 
@@ -384,6 +430,7 @@ proc_watch_open(const char *root, struct observer **ret, const char **ret_why)
 	o->observer.ops = &proc_ops;
 	o->observer.since = tick_now().mono;
 	o->proc = proc;
+	o->ended_at = -INFINITY;
 	o->events = *root == '\0' ? proc_events_open() : -1;
 	o->events = MAX(o->events, -1);
 	o->scan_due = true;

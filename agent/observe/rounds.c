@@ -112,6 +112,7 @@ rounds_final(struct migration_record *r, const struct harvest *h)
 	if (!r->final.begun)
 		r->final.started = isnan(h->seconds) ? h->at : h->at - h->seconds;
 	r->final.begun = true;
+	r->final.harvested = h->at;
 	r->final.pages = h->dirty;
 	r->final.harvest_seconds = h->seconds;
 	if (!h->whole)
@@ -135,7 +136,16 @@ rounds_suspended(struct migration_record *r, double at)
 	    last->pages_dirtied == r->final.pages)
 		last->seconds = span(last->started, at);
 	r->final.begun = true;
-	r->final.started = at;
+	r->final.started = r->final.suspended = at;
+}
+
+void
+rounds_through(struct migration_record *r, double at)
+{
+	if (r->final.begun && at >= r->final.started)
+		r->final.sent = isnan(r->final.sent) ? at : r->final.sent;
+	else
+		r->final.requested = at; /* or of the next round, which overtakes it */
 }
 
 /* The first of the rounds without a number, n_rounds if there are none. */
@@ -233,6 +243,15 @@ rounds_total(struct migration_record *r, uint32_t number, uint64_t total)
 			round[-1].pages_dirtied = (int64_t) total;
 		return true;
 	}
+	return false;
+}
+
+bool
+rounds_contradict(const struct migration_record *r, uint32_t number, uint64_t total)
+{
+	for (size_t i = r->n_rounds; i-- > 0;)
+		if (r->round[i].n > 0 && (uint32_t) r->round[i].n == number)
+			return r->round[i].frames_sent != UNSEEN && (uint64_t) r->round[i].frames_sent != total;
 	return false;
 }
 

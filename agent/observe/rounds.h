@@ -52,11 +52,17 @@ bool rounds_final(struct migration_record *r, const struct harvest *h);
 /* libxc said that the guest is suspended. */
 void rounds_suspended(struct migration_record *r, double at);
 
+/* A pass was through: the final one, or one after which libxc asks the guest to suspend itself if it was the last. */
+void rounds_through(struct migration_record *r, double at);
+
 /* libxc named a pass before the final one. True when rounds got their numbers by it. */
 bool rounds_named(struct migration_record *r, struct pass_name *name, uint32_t number, double at);
 
 /* libxc sends that many pages (frames in round 0) in this pass. */
 bool rounds_total(struct migration_record *r, uint32_t number, uint64_t total);
+
+/* A source says so of a round for which a better one has another figure. */
+bool rounds_contradict(const struct migration_record *r, uint32_t number, uint64_t total);
 
 /* The sums over what has been sent, and why pre-copy stopped. limit: rounds that the toolstack
  * allows, 0 unknown. */

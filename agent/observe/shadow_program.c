@@ -13,7 +13,9 @@
  * number of the hypercall and five arguments, 64 bits each. */
 #define IOCTL_PRIVCMD_HYPERCALL 0x305000
 #define HYPERVISOR_DOMCTL 36
+#define DOMCTL_UNPAUSE 4
 #define DOMCTL_SHADOW_OP 10
+#define DOMCTL_RESUME 27
 
 /* struct xen_domctl: the same offsets from 4.13 (0x12) to 4.22 (0x18). */
 #define DOMCTL_VERSION_MIN 0x12
@@ -222,6 +224,8 @@ shadow_program_entry(
 	read_memory(&a, reader, HEAD, DOMCTL_HEAD, BPF_REG_7);
 	jump(&a, BPF_JNE, BPF_REG_0, 0, LABEL_OUT);
 	load(&a, BPF_W, BPF_REG_1, BPF_REG_10, HEAD + DOMCTL_CMD);
+	jump(&a, BPF_JEQ, BPF_REG_1, DOMCTL_UNPAUSE, LABEL_WANTED);
+	jump(&a, BPF_JEQ, BPF_REG_1, DOMCTL_RESUME, LABEL_WANTED);
 	jump(&a, BPF_JNE, BPF_REG_1, DOMCTL_SHADOW_OP, LABEL_OUT);
 	load(&a, BPF_W, BPF_REG_1, BPF_REG_10, HEAD + DOMCTL_OP);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
@@ -295,31 +299,56 @@ word(const struct shadow_record *r, size_t at)
 	return v;
 }
 
+/* The kind of event that a domctl makes. -EBADMSG: of none. */
+static int
+kind_of(const struct shadow_record *r)
+{
+	switch (word(r, DOMCTL_CMD)) {
+	case DOMCTL_UNPAUSE:
+	case DOMCTL_RESUME:
+		return EVENT_RELEASED;
+	case DOMCTL_SHADOW_OP:
+		break;
+	default:
+		return -EBADMSG;
+	}
+	switch (word(r, DOMCTL_OP)) {
+	case SHADOW_OP_OFF:
+	case SHADOW_OP_ENABLE_LOGDIRTY:
+	case SHADOW_OP_CLEAN:
+	case SHADOW_OP_ENABLE:
+		return EVENT_SHADOW_OP;
+	default:
+		return -EBADMSG;
+	}
+}
+
 int
 shadow_record_event(const struct shadow_record *r, struct event *ret)
 {
-	uint32_t version = word(r, DOMCTL_VERSION), op = word(r, DOMCTL_OP);
+	uint32_t version = word(r, DOMCTL_VERSION);
+	int kind = kind_of(r);
 	char comm[sizeof(r->comm) + 1] = {0};
 	struct event e;
 
 	if (version < DOMCTL_VERSION_MIN || version > DOMCTL_VERSION_MAX)
 		return -EPROTO;
-	if (word(r, DOMCTL_CMD) != DOMCTL_SHADOW_OP ||
-	    (op != SHADOW_OP_OFF && op != SHADOW_OP_ENABLE_LOGDIRTY && op != SHADOW_OP_CLEAN &&
-		op != SHADOW_OP_ENABLE))
-		return -EBADMSG;
+	if (kind < 0)
+		return kind;
 
 	memset(&e, 0, sizeof(e));
-	e.kind = EVENT_SHADOW_OP;
+	e.kind = (enum event_kind) kind;
 	e.source = SOURCE_BPF;
 	e.at = (double) r->ended / 1e9;
 	e.seconds = (double) (r->ended - r->began) / 1e9;
 	e.pid = (pid_t) (r->thread >> 32);
 	e.domid = word(r, DOMCTL_DOMID) & 0xffff;
-	e.op = op;
-	e.mode = word(r, DOMCTL_MODE);
 	e.result = r->result;
-	if (op == SHADOW_OP_CLEAN && r->result >= 0) {
+	if (kind == EVENT_SHADOW_OP) {
+		e.op = word(r, DOMCTL_OP);
+		e.mode = word(r, DOMCTL_MODE);
+	}
+	if (kind == EVENT_SHADOW_OP && e.op == SHADOW_OP_CLEAN && r->result >= 0) {
 		memcpy(&e.pages, r->domctl + DOMCTL_PAGES, sizeof(e.pages));
 		e.dirty = word(r, DOMCTL_DIRTY);
 	}

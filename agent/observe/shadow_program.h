@@ -11,8 +11,8 @@
 /* The eBPF programs on privcmd_ioctl, put together at run time: Dom0 needs neither compiler nor
  * BTF.
  *
- * At entry the program looks into the hypercall: a log-dirty operation (not PEEK) is remembered by
- * thread, with its time and the address of its domctl. At return the domctl is read once more, for
+ * At entry the program looks into the hypercall: a log-dirty operation (not PEEK), or a domctl that lets a domain run,
+ * is remembered by thread, with its time and the address of its domctl. At return the domctl is read once more, for
  * the hypervisor has filled it in, and handed over; other hypercalls are not in the map and end
  * there. */
 

@@ -351,7 +351,7 @@ helper_begins(struct trace *t, const struct event *e, double now)
 {
 	struct followed *f;
 
-	if (e->role != ROLE_LIVE_SAVE)
+	if (e->role != ROLE_LIVE_SAVE && e->role != ROLE_REPLICATE)
 		return;
 	f = find_or_add(t, e->domid, now);
 	if (!f)
@@ -536,11 +536,7 @@ trace_event(struct trace *t, const struct event *e, const struct tick *now)
 	case EVENT_SHADOW_OP:
 		operation(t, e, now->mono);
 		break;
-	case EVENT_ROUND_NAMED:
-	case EVENT_STEP:
-	case EVENT_STAGE:
-	case EVENT_LOGGED: /* too late for a window */
-	case EVENT_TRACE_WINDOW: /* our own */
+	default: /* too late for a window, or our own */
 		return;
 	}
 	arm(t, now->mono);

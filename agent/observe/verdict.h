@@ -3,6 +3,7 @@
 #define VERDICT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "metrics/record.h"
 
@@ -23,12 +24,16 @@ struct sight {
 	bool helper_gone; /* no helper works on it any more */
 	bool overdue;	  /* waited long enough */
 	bool rebooted;	  /* the host was restarted since */
+	bool crashed;	  /* the guest was seen crashed */
 	bool missed;	  /* log-dirty operations may have been missed at the end */
 };
 
 /* Sets result and reason and returns true, or returns false: it is under way, or it is too early to
  * say. */
 bool verdict(struct migration_record *r, const struct sight *s);
+
+/* Why a process ended, as a sentence; status as of wait(2), not 0. True if somebody put an end to it. */
+bool verdict_of_status(const char *comm, int status, char *ret_reason, size_t n);
 
 /* What follows from the result: the end, the downtime, the sums, whether log-dirty was left on.
  * limit: rounds that the toolstack allows, 0 unknown. */

@@ -86,7 +86,8 @@ check_record(const struct migration_record *r)
 	       UP_TO(r->tracking_mode, TRACKING_SHADOW) &&
 	       UP_TO(r->mode_source, MODE_SOURCE_TRACE) && UP_TO(r->result, RESULT_LOST) &&
 	       ENDS(r->reason) && IS_BOOL(r->final.begun) &&
-	       UP_TO(r->downtime_source, DOWNTIME_SUSPEND_TO_SENT) &&
+	       UP_TO(r->downtime_source, DOWNTIME_SUSPEND_TO_RESUME) &&
+	       UP_TO(r->released_source, RELEASE_DOMAIN_LIST) &&
 	       UP_TO(r->stop_reason, STOP_NOT_LIVE) && UP_TO(r->rounds_source, SOURCE_COUNT - 1) &&
 	       IS_BOOL(r->tracking_left_on) && UP_TO(r->origin, ORIGIN_LOG) && ENDS(r->cpu_model) &&
 	       ENDS(r->xen_version) && ENDS(r->xen_extra) && ENDS(r->boot_id) &&

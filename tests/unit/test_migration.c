@@ -340,7 +340,7 @@ test_failures(void)
 	ok(w.ended == 0, "a domain that is gone while its helper lives waits for the helper");
 	tick(&w, 57);
 	tick(&w, 63);
-	ok(w.done.result == RESULT_FAILED && strstr(w.done.reason, "destroyed") &&
+	ok(w.done.result == RESULT_ABORTED && strstr(w.done.reason, "destroyed") &&
 		!w.done.tracking_left_on,
 	    "but not for ever: %s", w.done.reason);
 	world_done(&w);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <linux/cn_proc.h>
@@ -51,6 +53,12 @@ test_libxl(void)
 	       "libvirtd", &h) == 0 &&
 		h.role == ROLE_RESTORE && h.domid == 5 && h.toolstack == TOOLSTACK_LIBVIRT,
 	    "libvirt restores domain 5");
+	ok(proc_helper_parse(ARGV("libxl-save-helper --save-domain 8 9 1 1 12 1"), "xl", &h) == 0 &&
+		h.role == ROLE_REPLICATE && h.domid == 1,
+	    "the type of the stream tells Remus");
+	ok(proc_helper_parse(ARGV("libxl-save-helper --save-domain 8 9 1 1 0 12 2"), "xl", &h) == 0 &&
+		h.role == ROLE_REPLICATE,
+	    "and COLO, with the arguments of 4.13");
 	ok(proc_helper_parse(ARGV("libxl-save-helper --save-domain 8 0 1 5 12 0"), "init", &h) ==
 		    0 &&
 		h.toolstack == TOOLSTACK_UNKNOWN && h.role == ROLE_LIVE_SAVE,
@@ -316,7 +324,9 @@ test_message(void)
 			ok(0, "a message of %u bytes is too short", (unsigned) n);
 	e.what = PROC_EVENT_EXIT;
 	e.event_data.exit.process_tgid = 9;
-	ok(parse(&e, whole, &seen) == 1 && seen.ended && seen.pid == 9, "an end is read");
+	e.event_data.exit.exit_code = SIGTERM;
+	ok(parse(&e, whole, &seen) == 1 && seen.ended && seen.pid == 9 && seen.status == SIGTERM,
+	    "an end is read, and what brought it about");
 	e.what = PROC_EVENT_FORK;
 	ok(parse(&e, whole, &seen) == 0, "a fork is passed over");
 }
@@ -359,6 +369,77 @@ test_connector(void)
 	proc_events_close(fd);
 }
 
+/* What this program is when it is called by a helper's name. */
+static void
+be_helper(void)
+{
+	(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void) sleep(10);
+	_exit(0);
+}
+
+/* Reads until so many events have come. */
+static void
+await(struct observer *o, struct seen_events *s, size_t n)
+{
+	struct pollfd p = {.fd = o->ops->fd(o), .events = POLLIN};
+
+	for (unsigned i = 0; i < 50 && s->n < n; i++) {
+		struct tick now = tick_now();
+
+		(void) poll(&p, 1, 20);
+		(void) o->ops->read(o, &now, collect, s);
+	}
+}
+
+/* A toolstack's process that starts a helper and is ended by a signal. */
+static void
+test_orphan(void)
+{
+	char root[] = "/tmp/test_proc_watch.XXXXXX", self[256] = "";
+	_cleanup_(freep) char *path = NULL;
+	struct observer *o = NULL;
+	const char *why = "";
+	struct seen_events s = {.n = 0};
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	pid_t toolstack;
+
+	if (n < 0 || !mkdtemp(root) || proc_watch_open("", &o, &why) < 0 || o->ops->fd(o) < 0) {
+		ok(1, "a toolstack's end is told # SKIP no process events");
+		if (o)
+			o->ops->close(o);
+		(void) rmdir(root);
+		return;
+	}
+	path = xasprintf("%s/libxl-save-helper", root);
+	ok(symlink(self, path) == 0, "a helper");
+	toolstack = fork();
+	if (toolstack == 0) {
+		if (fork() == 0) {
+			(void) execl(path, path, "--save-domain", "8", "0", "1", "1", "12", "0", (char *) NULL);
+			_exit(1);
+		}
+		(void) pause();
+		_exit(0);
+	}
+	await(o, &s, 1);
+	ok(s.n >= 1 && s.e[0].kind == EVENT_PROCESS_BEGIN && s.e[0].domid == 1, "is found");
+	(void) kill(toolstack, SIGINT);
+	(void) waitpid(toolstack, NULL, 0);
+	await(o, &s, 3);
+	ok(s.n == 3 && (s.e[1].kind == EVENT_TOOLSTACK_END || s.e[2].kind == EVENT_TOOLSTACK_END),
+	    "when a signal ends its toolstack, that is told, before its own end or after it");
+	for (size_t i = 1; i < s.n; i++) {
+		bool orphan = s.e[i].kind == EVENT_TOOLSTACK_END;
+
+		ok(s.e[i].pid == s.e[0].pid && s.e[i].result == (orphan ? SIGINT : SIGKILL),
+		    "%s with what ended it", orphan ? "that" : "the helper's end");
+	}
+	(void) unlink(path);
+	(void) rmdir(root);
+	o->ops->close(o);
+}
+
 /* This machine's own processes. */
 static void
 test_live(void)
@@ -376,14 +457,17 @@ test_live(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "--save-domain") == 0)
+		be_helper();
 	test_libxl();
 	test_xapi();
 	test_stat();
 	test_tree();
 	test_message();
 	test_connector();
+	test_orphan();
 	test_live();
 	return done_testing();
 }

@@ -176,13 +176,13 @@ random_event(double at)
 	    .domid = random_below(80),
 	    .op = ops[random_below(ARRAY_SIZE(ops))],
 	    .mode = random_below(4) == 0,
-	    .result = random_below(10) ? 0 : -1,
+	    .result = random_below(10) ? 0 : (int) random_below(16) - 1,
 	    .pages = totals[random_below(5)],
 	    .dirty = random_below(3) ? random_below(100) : UINT32_MAX,
 	    .number = random_below(20) ? random_below(9) : (uint32_t) state,
 	    .total = totals[random_below(5)],
 	    .stage = (enum stage) random_below(5),
-	    .role = (enum helper_role) random_below(4),
+	    .role = (enum helper_role) random_below(5),
 	    .toolstack = (enum toolstack) random_below(4),
 	    .started = random_below(3)};
 

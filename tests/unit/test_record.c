@@ -85,6 +85,14 @@ sample_record(struct migration_record *r)
 	round->seen = true;
 	r->final.begun = true;
 	r->final.pages = 489;
+	r->final.requested = 1793873480.5;
+	r->final.suspended = 1793873480.75;
+	r->final.harvested = 1793873481.5;
+	r->final.sent = 1793873482.5;
+	r->final.done = 1793873483.5;
+	r->released = 1793873484.25;
+	r->released_source = RELEASE_HYPERCALL;
+	r->checkpoints = 3;
 	set_overhead(&r->final.overhead, 1);
 	set_overhead(&r->overhead, 3);
 	r->tracked_seconds = 11.25;
@@ -113,8 +121,13 @@ test_round_trip(void)
 		back.round[0].pages_sent == UNSEEN && isnan(back.round[1].started) &&
 		!back.round[1].seen && back.round[2].n == UNSEEN,
 	    "with its rounds, seen, unseen and without a number");
-	ok(back.final.begun && back.final.pages == 489 && isnan(back.final.seconds),
-	    "with its final pass");
+	ok(back.final.begun && back.final.pages == 489 && isnan(back.final.seconds) &&
+		back.final.requested == 1793873480.5 && back.final.suspended == 1793873480.75 &&
+		back.final.harvested == 1793873481.5 && back.final.sent == 1793873482.5 &&
+		back.final.done == 1793873483.5,
+	    "with its final pass and the steps of that");
+	ok(back.released == 1793873484.25 && back.released_source == RELEASE_HYPERCALL && back.checkpoints == 3,
+	    "with the guest's release, and how often it was paused");
 	ok(memcmp(&back.round[0].overhead, &r.round[0].overhead, sizeof(struct overhead)) == 0 &&
 		back.round[1].overhead.windows == 0 &&
 		memcmp(&back.final.overhead, &r.final.overhead, sizeof(struct overhead)) == 0 &&

@@ -109,6 +109,12 @@ test_record(void)
 	r = clean_record();
 	set_word(&r, 0, 11);
 	ok(shadow_record_event(&r, &e) == -EBADMSG, "another domctl is refused");
+	for (uint32_t cmd = 4; cmd <= 27; cmd += 23) {
+		set_word(&r, 0, cmd);
+		ok(shadow_record_event(&r, &e) == 0 && e.kind == EVENT_RELEASED && e.domid == 7 && e.op == 0 &&
+			e.dirty == 0 && e.at > 52.211112,
+		    "%s lets a domain run", cmd == 4 ? "unpausedomain" : "resumedomain");
+	}
 	for (uint32_t v = 0x12; v <= 0x18; v++) {
 		r = clean_record();
 		set_word(&r, 4, v);

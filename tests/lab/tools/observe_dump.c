@@ -43,9 +43,13 @@ print(void *arg, const struct event *e)
 		break;
 	case EVENT_PROCESS_BEGIN:
 	case EVENT_PROCESS_END:
-		printf(" %s dom=%u role=%d toolstack=%d started=%" PRIu64,
-		    e->kind == EVENT_PROCESS_BEGIN ? "begin" : "end", e->domid, e->role,
-		    e->toolstack, e->started);
+	case EVENT_TOOLSTACK_END:
+		printf(" %s dom=%u role=%d toolstack=%d started=%" PRIu64 " status=%" PRId64,
+		    e->kind == EVENT_PROCESS_BEGIN ? "begin" : e->kind == EVENT_PROCESS_END ? "end" : "toolstack end",
+		    e->domid, e->role, e->toolstack, e->started, e->result);
+		break;
+	case EVENT_RELEASED:
+		printf(" dom=%u result=%" PRId64, e->domid, e->result);
 		break;
 	case EVENT_LOGGED:
 		printf(" dom=%u logged=%d number=%u total=%" PRIu64 " text=%s", e->domid, e->logged, e->number,
