@@ -18,6 +18,7 @@
 
 #define DEFAULT_SOCKET "/run/xenscope/http.sock"
 #define DEFAULT_URL "http://127.0.0.1:9965"
+#define ID_CHARACTERS "0123456789-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define MAX_RECORD_SECONDS 86400
 #define DEFAULT_RECORD_SECONDS 60
 
@@ -133,6 +134,14 @@ run_migrations(const struct options *o)
 {
 	struct migrations_options m = o->migrations;
 
+	if (o->argument) {
+		_cleanup_(freep) char *path = xasprintf("/api/v1/migrations/%s", o->argument);
+
+		if (!o->n_logs && strspn(o->argument, ID_CHARACTERS) == strlen(o->argument))
+			return show_one(o, path, show_migration);
+		(void) fprintf(stderr, "xenscope: not the id of a migration\n");
+		return EXIT_USAGE;
+	}
 	m.json = o->json;
 	m.log = o->log;
 	m.n_logs = o->n_logs;
@@ -265,7 +274,7 @@ run_untrack(const struct options *o)
 
 static const struct command {
 	const char *name;
-	const char *argument; /* what it takes, NULL for nothing */
+	const char *argument; /* what it takes, NULL for nothing; in brackets: may be left out */
 	int (*run)(const struct options *o);
 	const char *help;
 } commands[] = {
@@ -273,8 +282,8 @@ static const struct command {
     {"features", NULL, run_features,
 	"SMAP, SMEP and their like in the CPU, in Xen, in the guests; PML"},
     {"domains", NULL, run_domains, "the domains of this host"},
-    {"migrations", NULL, run_migrations,
-	"migrations and saves, those under way first: [--uuid UUID]...; of logs: --log FILE..."},
+    {"migrations", "[ID]", run_migrations,
+	"migrations and saves, those under way first, or one: [--uuid UUID]...; of logs: --log FILE..."},
     {"events", NULL, run_events, "what happened, newest first: migrations, and what should not be"},
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},
@@ -442,6 +451,7 @@ static int
 run_command(int argc, char **argv, struct options *o)
 {
 	const struct command *c = NULL;
+	int given;
 
 	if (optind == argc) {
 		help(stderr);
@@ -462,12 +472,13 @@ run_command(int argc, char **argv, struct options *o)
 	}
 	for (; o->n_logs && optind + 1 < argc; argc--) /* --log takes all names that follow */
 		add_log(o, argv[argc - 1]);
-	if (argc - optind - 1 != (c->argument ? 1 : 0)) {
+	given = argc - optind - 1;
+	if (given != (c->argument ? 1 : 0) && (given != 0 || *c->argument != '[')) {
 		(void) fprintf(stderr, "xenscope: %s takes %s\n", c->name,
 		    c->argument ? c->argument : "no argument");
 		return EXIT_USAGE;
 	}
-	o->argument = c->argument ? argv[optind + 1] : NULL;
+	o->argument = given ? argv[optind + 1] : NULL;
 	return c->run(o);
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/util.h"
 #include "cli/table.h"
@@ -36,6 +37,29 @@ print_visible(const char *s, FILE *f)
 	_cleanup_(freep) char *v = visible(s);
 
 	(void) fputs(v, f);
+}
+
+static inline void
+cell_number(struct table *t, double v, const char *unit)
+{
+	if (isnan(v))
+		table_cell(t, NULL);
+	else if (v == floor(v) && fabs(v) < 1e15)
+		table_cellf(t, "%.0f%s", v, unit);
+	else
+		table_cellf(t, fabs(v) < 10 ? "%.3f%s" : "%.1f%s", v, unit);
+}
+
+static inline void
+cell_time(struct table *t, double v)
+{
+	time_t seconds = isnan(v) ? 0 : (time_t) v;
+	char when[32] = "";
+	struct tm tm;
+
+	if (!isnan(v) && localtime_r(&seconds, &tm))
+		(void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	table_cell(t, when);
 }
 
 /* One line: nobody may take a replay for the truth about this host. */

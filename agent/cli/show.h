@@ -13,6 +13,8 @@ void show_status(
 void show_features(const json_t *features, unsigned width, FILE *f);
 void show_domains(const json_t *domains, unsigned width, FILE *f);
 void show_migrations(const json_t *migrations, unsigned width, FILE *f);
+/* One of them: its rounds, the steps of its last phase, its downtime. */
+void show_migration(const json_t *answer, unsigned width, FILE *f);
 void show_events(const json_t *events, unsigned width, FILE *f);
 /* What dirty tracking cost: of the newest boot, and of all. */
 void show_overhead(const json_t *overhead, unsigned width, FILE *f);

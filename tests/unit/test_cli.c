@@ -89,6 +89,20 @@ static const char migrations[] =
     "\"downtime_seconds\":0.21,"
     "\"reason\":\"it went away\",\"rounds\":[],\"rounds_begun\":5,\"final\":{\"pages\":517}}]}";
 
+static const char local[] =
+    "{\"source\":\"live\",\"migration\":{\"id\":\"x\",\"name\":\"vm\\u001b\",\"uuid\":\"u\",\"domid\":7,"
+    "\"direction\":\"local\",\"toolstack\":\"xl\",\"tracking_mode\":\"pml\",\"result\":\"completed\","
+    "\"reason\":\"\",\"started\":100,\"ended\":112,\"checkpoints\":null,\"rounds\":["
+    "{\"n\":0,\"started\":100,\"seconds\":9.5,\"pages_sent\":null,\"frames_sent\":1044480,"
+    "\"pages_dirtied\":4262,\"harvest_seconds\":0.00187}],\"final\":{\"started\":110,\"seconds\":0.2,"
+    "\"requested\":109.9,\"suspended\":110,\"harvested\":110.01,\"sent\":null,\"done\":110.2,\"pages\":517},"
+    "\"released\":110.5,\"released_source\":\"hypercall\",\"downtime_seconds\":0.5,"
+    "\"downtime_source\":\"both_ends\"}}";
+static const char incoming[] =
+    "{\"migration\":{\"id\":\"y\",\"direction\":\"in\",\"result\":\"aborted\",\"reason\":\"it was\","
+    "\"ended\":112,\"rounds\":[],\"final\":null,\"released\":114,\"released_source\":\"domain_list\","
+    "\"checkpoints\":3}}";
+
 static char *
 shown(void (*show)(const json_t *, unsigned, FILE *), const char *text)
 {
@@ -132,6 +146,20 @@ test_show(void)
 	json_decref(x);
 	json_decref(m);
 
+	out = shown(show_migration, local);
+	ok(strstr(out, "vm\\x1b (u), domain 7\n") && strstr(out, "1044480 frames") && strstr(out, "1.870 ms"),
+	    "one migration is shown with its rounds");
+	ok(strstr(out, "Final phase asked to suspend, +100.0 ms suspended, +10.0 ms last harvest, +190.0 ms done\n"),
+	    "and the steps of its last phase, as far as they were seen");
+	ok(strstr(out, "Runs        +0.300 s after that, by the hypercall\n") &&
+		strstr(out, "Downtime    0.500 s, from suspend to unpause, both seen here\n"),
+	    "and between which moments the guest was away");
+	free(out);
+	out = shown(show_migration, incoming);
+	ok(strstr(out, "aborted: it was; 3 checkpoints\n") && !strstr(out, "Final phase") && !strstr(out, "Downtime") &&
+		strstr(out, "Runs        +2.000 s after its stream had come, by the list of domains"),
+	    "one that came in has no last phase here, but a time at which it ran");
+	free(out);
 	out = shown(show_migrations, migrations);
 	ok(strstr(out, "vm\\x1b[1m") && !strchr(out, '\x1b'),
 	    "a name cannot play with the terminal");
@@ -346,7 +374,7 @@ xenscope_with(const char *answer, const char *option)
 static void
 test_commands(void)
 {
-	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), r[12];
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), r[14];
 
 	(void) fflush(stdout);
 	if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
@@ -355,6 +383,8 @@ test_commands(void)
 	r[1] = xenscope("--version", NULL, NULL);
 	r[2] = xenscope(NULL, NULL, NULL);
 	r[3] = xenscope("dance", NULL, NULL);
+	r[12] = xenscope("migrations", "../host", NULL);
+	r[13] = xenscope("migrations", "a", "b");
 	r[4] = xenscope("status", "--nonsense", NULL);
 	r[5] = xenscope("status", "--socket=/nothing/here", NULL);
 	r[6] = xenscope("status", "--url=http://192.0.2.1/", NULL);
@@ -371,6 +401,7 @@ test_commands(void)
 	ok(r[0] == EXIT_OK && r[1] == EXIT_OK, "--help and --version succeed");
 	ok(r[2] == EXIT_USAGE && r[3] == EXIT_USAGE && r[4] == EXIT_USAGE,
 	    "no command, an unknown one, an unknown option: 2");
+	ok(r[12] == EXIT_USAGE && r[13] == EXIT_USAGE, "what cannot be an id, or two of them, is not asked for: 2");
 	ok(r[5] == EXIT_UNREACHABLE, "no agent: 3");
 	ok(r[6] == EXIT_USAGE, "a URL that is not of this host: 2");
 	ok(r[7] == EXIT_USAGE && r[8] == EXIT_USAGE, "record wants a file and a time above 0: 2");
