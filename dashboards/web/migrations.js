@@ -15,7 +15,9 @@ const ROUNDS_SOURCE = { bpf: 'eBPF on Dom0\u2019s hypercalls', uprobe: 'uprobes 
 const STOP = { few_dirty: 'few pages were left', round_limit: 'the limit of rounds', not_live: 'not live' };
 const DOWNTIME = { suspend_to_off: 'from the suspend to the end of tracking',
 	final_clean_to_off: 'from the final harvest to the end of tracking', both_ends: 'from suspend here to unpause there',
-	suspend_to_sent: 'from the suspend to the last page sent' };
+	suspend_to_sent: 'from the suspend to the last page sent', suspend_to_resume: 'from suspend until it was resumed here' };
+const STEPS = [['requested', 'asked to suspend'], ['suspended', 'suspended'], ['harvested', 'last harvest'],
+	['sent', 'last page sent'], ['done', 'done']];
 
 export const MODE = { pml: 'PML', ept_wp: 'EPT write protection', npt_wp: 'NPT write protection', shadow: 'shadow paging',
 	off: 'none', unknown: 'unknown' };
@@ -122,6 +124,19 @@ function sentInAll(m) {
 	return is(m.frames_sent) ? pages(m.frames_sent) + ' frames' : 'not seen';
 }
 
+/* The steps of the final phase that were seen, each with the time since the one before. */
+function stepsText(f) {
+	const seen = STEPS.filter(s => f && is(f[s[0]]));
+
+	return seen.map((s, i) => s[1] + (i ? ' +' + seconds(f[s[0]] - f[seen[i - 1][0]]) : '')).join(', ');
+}
+
+function releasedText(m) {
+	if (!is(m.released))
+		return '';
+	return clock(m.released) + (m.released_source === 'hypercall' ? '' : ', by the list of domains: late by up to a tick');
+}
+
 function detailFacts(m) {
 	const mode = [word(MODE, m.tracking_mode), MODE_SOURCE[m.mode_source],
 		m.tracking_left_on ? 'not seen to be turned off' : ''].filter(Boolean).join(', ');
@@ -136,6 +151,9 @@ function detailFacts(m) {
 		['Memory', is(m.memory_pages) ? bytes(m.memory_pages * PAGE_BYTES) + ', ' + pages(m.memory_pages) + ' pages' : ''],
 		['Sent in all', sentInAll(m)],
 		['Downtime', down.join(', ') || 'not seen'],
+		['Final phase', stepsText(m.final)],
+		['Runs here since', releasedText(m)],
+		['Checkpoints', is(m.checkpoints) ? String(m.checkpoints) : ''],
 		['Stopped by', STOP[m.stop_reason]],
 		['Tracking', mode],
 		['Rounds seen by', ROUNDS_SOURCE[m.rounds_source]],

@@ -126,7 +126,8 @@ class Scenario:
              "direction": "out", "toolstack": "xl", "tracking_mode": mode, "mode_source": "inferred", "started": started,
              "ended": at + 0.31, "result": "completed", "reason": "", "memory_pages": 32768, "rounds": rounds,
              "rounds_begun": len(rounds), "rounds_unseen": sum(not x["seen"] for x in rounds),
-             "final": {"started": at, "seconds": 0.17, "pages": 517, "harvest_seconds": 0.002},
+             "final": {"started": at, "seconds": 0.17, "requested": at - 0.05, "suspended": at, "harvested": at + 0.002,
+                       "sent": None, "done": at + 0.17, "pages": 517, "harvest_seconds": 0.002},
              "pages_sent": 39404, "frames_sent": 1051000, "downtime_seconds": 0.21, "downtime_source": "suspend_to_off",
              "stop_reason": "round_limit", "rounds_source": "bpf", "tracking_left_on": False,
              "cpu_model": "Intel", "xen_version": "4.17.7", "boot_id": UUID % 99}
