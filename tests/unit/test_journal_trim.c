@@ -170,7 +170,7 @@ test_size(void)
 	(void) stat(path, &st);
 	ok(ticks == 1 && st.st_size < (off_t) limits.bytes && st.st_size > (off_t) (limits.bytes * 8 / 10),
 	    "then it is within the limit, with some room");
-	ok(count("toolstack", "xl,xapi") > 12000 && counts_are(j, n - (n + 10) / 11, (n + 2) / 3 - (n + 32) / 33),
+	ok(count("toolstack", "xl,xapi") > 9000 && counts_are(j, n - (n + 10) / 11, (n + 2) / 3 - (n + 32) / 33),
 	    "with what came meanwhile");
 	p.search.before = p.at;
 	(void) journal_search(dir, &p.search, on_newest, &p);

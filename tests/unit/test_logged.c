@@ -72,7 +72,9 @@ describe(struct strbuf *b, const struct migration_record *r)
 	put_number(b, "ended", r->ended);
 	put_count(b, "begun", r->rounds_begun);
 	put_count(b, "unseen", r->rounds_unseen);
+	put_number(b, "asked", r->final.requested);
 	put_number(b, "paused", r->final.started);
+	put_number(b, "sent", r->final.sent);
 	put_number(b, "downtime", r->downtime_seconds);
 	put_count(b, "pages_sent", r->pages_sent);
 	put_count(b, "frames_sent", r->frames_sent);
