@@ -105,7 +105,8 @@ print_steps(const json_t *m, FILE *f)
 	(void) fprintf(f, "Runs        %+.3f s after ", at - (isnan(before) ? number(m, "ended") : before));
 	(void) fprintf(f, "%s, by the ", isnan(before) ? "its stream had come" : "that");
 	(void) fprintf(f, "%s\n",
-	    strcmp(text(m, "released_source"), "hypercall") == 0 ? "hypercall" : "list of domains, late by up to a tick");
+	    strcmp(text(m, "released_source"), "hypercall") == 0 ? "hypercall"
+								   : "list of domains, late by up to a tick");
 }
 
 void

@@ -19,7 +19,8 @@ import check_store
 from tap import Tap
 from witness import Witness, fields
 
-STEPS = ('clean', 'sampled', 'fail', 'after_off', 'mid_round', 'save')
+STEPS = ('clean', 'sampled', 'interrupted', 'fail', 'after_off', 'mid_round', 'save', 'several')
+SEVERAL = 3 # migrations and saves in that step, side by side
 IDLE_CPU_LIMIT = 0.002  # of one CPU; make bench prints it too: a time is never asserted
 MAX_PSS_KIB = 12 * 1024
 
@@ -34,6 +35,26 @@ def read(path):
 
 def steps_of(console):
     return [s for s in re.findall(r'LAB t=\S+ step (\w+)$', console, re.M) if s in STEPS]
+
+
+def by_episode(journal, episodes):
+    """The records in the order of the episodes: what runs side by side ends in any order."""
+    left, found = list(journal), []
+    for e in episodes:
+        record = next((r for r in left if r['domid'] == e.domid), None)
+        if record:
+            left.remove(record)
+            found.append(record)
+    return found + left
+
+
+def each(steps, records):
+    """A word for each record: what runs side by side is a pair, or a save."""
+    words = []
+    for s in steps:
+        of = records[len(words):len(words) + SEVERAL]
+        words += ['save' if r['direction'] == 'save' else 'pair' for r in of] if s == 'several' else [s]
+    return words
 
 
 def read_journal(tap, witness):
@@ -101,8 +122,10 @@ def check_boot(tap, boot, directory):
         return None
     witness = Witness(os.path.join(directory, 'out'))
     steps, journal = steps_of(console), read_journal(tap, witness)
-    check_rounds.check(tap, boot, witness, steps, journal)
-    followed = check_overhead.check(tap, boot, witness, steps, journal)
+    records = by_episode(journal, witness.episodes)
+    steps = each(steps, records)
+    check_rounds.check(tap, boot, witness, steps, records)
+    followed = check_overhead.check(tap, boot, witness, steps, records)
     api = check_api.check(tap, witness, journal)
     check_features.check(tap, boot, witness, api.json('features.json'))
     check_store.check(tap, witness, journal, domains=4)

@@ -103,6 +103,10 @@ class Witness:
             elif o.op == 'OFF':
                 e.off = o
 
+    def by_hand(self, domid):
+        """The lab tracked that domain itself, without a harvest."""
+        return any(o.comm == 'xenlab' and o.domid == domid for o in self.operations)
+
     def tsc_hz(self):
         (mono, tsc), (mono_end, tsc_end) = self.clocks[0], self.clocks[-1]
         return (tsc_end - tsc) / (mono_end - mono)

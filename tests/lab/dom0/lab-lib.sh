@@ -71,6 +71,15 @@ kill_receiver() {
     done
 }
 
+# interrupt_sender: the xl that migrates is told to end, as Ctrl-C does
+interrupt_sender() {
+    for p in $(pidof xl); do
+        case $(tr '\0' ' ' < "/proc/$p/cmdline") in
+        'xl -v migrate '*) kill -INT "$p" ;;
+        esac
+    done
+}
+
 # save_guest NAME FILE
 save_guest() {
     ts "save $1 begin, domid $(domid "$1")"
