@@ -373,7 +373,6 @@ test_connector(void)
 static void
 be_helper(void)
 {
-	(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void) sleep(10);
 	_exit(0);
 }
@@ -384,7 +383,7 @@ await(struct observer *o, struct seen_events *s, size_t n)
 {
 	struct pollfd p = {.fd = o->ops->fd(o), .events = POLLIN};
 
-	for (unsigned i = 0; i < 50 && s->n < n; i++) {
+	for (unsigned i = 0; i < 200 && s->n < n; i++) {
 		struct tick now = tick_now();
 
 		(void) poll(&p, 1, 20);
@@ -416,6 +415,7 @@ test_orphan(void)
 	toolstack = fork();
 	if (toolstack == 0) {
 		if (fork() == 0) {
+			(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 			(void) execl(path, path, "--save-domain", "8", "0", "1", "1", "12", "0", (char *) NULL);
 			_exit(1);
 		}
