@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <config.h>
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/file.h"
 #include "base/util.h"
 #include "metrics/record.h"
 #include "observe/migration.h"
+#include "store/journal_file.h"
+#include "store/journal_filter.h"
 #include "store/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,6 +57,47 @@ use(struct migration_record *r)
 	sample_free(s);
 }
 
+/* What the index has of a record is what the record says. */
+static void
+check_entry(const struct migration_record *r)
+{
+	yajl_gen g = yajl_gen_alloc(NULL);
+	const unsigned char *json = NULL;
+	struct journal_entry e;
+	size_t n = 0;
+
+	record_gen(g, r);
+	(void) yajl_gen_get_buf(g, &json, &n);
+	if (!journal_entry_of((const char *) json, n, &e) || e.direction != r->direction ||
+	    e.toolstack != r->toolstack || e.result != r->result ||
+	    !(e.started == r->started || isnan(r->started)) || !(e.ended == r->ended || isnan(r->ended)))
+		abort();
+	yajl_gen_free(g);
+}
+
+static bool
+count(void *arg, const char *line, size_t n, off_t at)
+{
+	uint64_t *sum = arg;
+
+	(void) line;
+	*sum += ((uint64_t) at + 1) * (n + 1);
+	return true;
+}
+
+/* Both ways through the file meet the same lines, but for those that are too long. */
+static void
+check_lines(int fd, off_t size)
+{
+	struct journal_file f = {.fd = fd};
+	uint64_t backwards = 0, forwards = 0;
+
+	if (lines_backwards(fd, 0, size, MAX_LINE, count, &backwards) < 0 ||
+	    lines_forwards(fd, 0, size, MAX_LINE, count, &forwards) < 0 || backwards != forwards ||
+	    journal_file_begin(&f) < 0 || f.header > size)
+		abort();
+}
+
 static bool
 on_line(void *arg, const char *line, size_t n, off_t at)
 {
@@ -61,8 +105,10 @@ on_line(void *arg, const char *line, size_t n, off_t at)
 
 	(void) arg;
 	(void) at;
-	if (record_parse(line, n, &r) == 0)
+	if (record_parse(line, n, &r) == 0) {
+		check_entry(&r);
 		use(&r);
+	}
 	return true;
 }
 
@@ -73,5 +119,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!f || write_all(fileno(f), data, size) < 0)
 		abort();
+	check_lines(fileno(f), (off_t) size);
 	return lines_backwards(fileno(f), 0, (off_t) size, MAX_LINE, on_line, NULL);
 }
