@@ -180,7 +180,8 @@ extend(struct journal_index *x, const struct journal_file *f, uint64_t last, int
 {
 	_cleanup_(freep) struct journal_entry *block = xmalloc(INDEX_BLOCK * SIZE);
 	struct extending e = {.x = x, .f = f, .entry = block};
-	int r = lines_forwards(f->fd, journal_file_offset(f, x->end), journal_file_offset(f, last), MAX_RECORD_JSON,
+	uint64_t from = x->fd < 0 ? x->counted : x->end;
+	int r = lines_forwards(f->fd, journal_file_offset(f, from), journal_file_offset(f, last), MAX_RECORD_JSON,
 	    add_line, &e);
 
 	flush(&e);
@@ -205,7 +206,7 @@ int
 journal_index_open(struct journal_index *x, const char *dir, gid_t gid, const struct journal_file *f)
 {
 	uint64_t last;
-	int ignored, r = journal_file_end(f, &last);
+	int error = 0, r = journal_file_end(f, &last);
 
 	*x = (struct journal_index){.fd = -1, .path = xasprintf("%s/" JOURNAL_INDEX, dir)};
 	if (r < 0)
@@ -213,7 +214,12 @@ journal_index_open(struct journal_index *x, const char *dir, gid_t gid, const st
 	x->end = x->counted = f->dropped;
 	if (lines_open(x->path, 0, gid, &x->fd) == 0)
 		load(x, f, last);
-	return extend(x, f, last, &ignored);
+	r = extend(x, f, last, &error);
+	if (error < 0) { /* none until the next start, rather than so long a journal read again with each record */
+		closep(&x->fd);
+		x->n = 0;
+	}
+	return r;
 }
 
 void

@@ -17,8 +17,8 @@ struct journal_index {
 };
 
 /* Opens or creates it and brings it up to the file's end, reading lines where it does not fit. Only a journal that
- * cannot be read is an error; an index that cannot be written is not there, and its records are counted all the
- * same. -errno. */
+ * cannot be read is an error; an index that cannot be written is none until the next start, and records are counted
+ * all the same. -errno. */
 int journal_index_open(struct journal_index *x, const char *dir, gid_t gid, const struct journal_file *f);
 void journal_index_close(struct journal_index *x);
 

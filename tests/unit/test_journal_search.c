@@ -231,8 +231,15 @@ test_full(void)
 	make_record(&r, 3);
 	ok(journal_finish(j, &r) == 0 && counts_are(j, 2, 1) && search("toolstack", "xl", 0, 0).n == 2,
 	    "what comes is counted once");
+	journal_close(j);
+	j = open_journal();
 	free(get("migrations.index", &n));
-	ok(n == 2 * 64, "and when there is room again the index has it all");
+	ok(n == 2 * 64 && counts_are(j, 2, 1), "if there is room at the next start the index has it all");
+	append(5, 7);
+	make_record(&r, 7);
+	ok(journal_finish(j, &r) == 0, "a record is finished behind two that the index lacks");
+	free(get("migrations.index", &n));
+	ok(n == 5 * 64 && counts_are(j, 5, 2), "and it gets all three");
 	journal_close(j);
 }
 
