@@ -57,6 +57,11 @@ printf 'listen 127.0.0.1\n' > "$dir/line.conf"
 refused 'line.conf:1: expected "name = value"' 64 'so is a line that is none' --config="$dir/line.conf" --check
 refused 'no.conf: No such file' 64 'and a file that is not there' --config="$dir/no.conf" --check
 refused 'takes a whole number from 1 to 60' 64 'a value outside its range is answered with the range' --step=0 --check
+printf '#!/bin/sh\n' > "$dir/hook"
+chmod 0777 "$dir/hook"
+refused "event_hook: $dir/hook: it, or a directory above it, is not root's, or others may write there" 64 \
+    'a command for events that others could write is refused' --event-hook="$dir/hook" --check
+refused 'event_hook: hook: it is not an absolute path' 64 'as is one without its whole path' --event-hook=hook --check
 refused 'see xenscoped --help' 64 'an argument that is none is refused' frobnicate
 refused 'the formats are markdown' 64 'a format that is none is answered with those there are' --dump-metrics=xml
 

@@ -177,6 +177,12 @@ test_show(void)
 	ok(strstr(out, "1024 MiB") && !strstr(out, "REPLAY"),
 	    "domains are one too, whatever an answer lacks");
 	free(out);
+	out = shown(show_events, "{\"source\":\"replay\",\"events\":[{\"seq\":7,\"time\":null,\"severity\":\"err\",\"kind\":"
+				 "\"migration_failed\",\"text\":\"Save of \\u001b[2J\"},{}]}");
+	ok(strstr(out, "REPLAY") && strstr(out, "err") && strstr(out, "migration_failed  Save of \\x1b[2J\n") &&
+		strstr(out, "  -  "),
+	    "events are listed, harmless, and what one lacks is a dash");
+	free(out);
 	out = shown(show_domains, "{}");
 	free(out);
 }

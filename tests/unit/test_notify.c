@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -135,6 +137,93 @@ test_records(void)
 	ok(!*told(), "of many the newest are remembered");
 	record_done(&r);
 	end();
+}
+
+/* --- what syslog and the command are given --- */
+
+static char logged[512];
+static int logged_at;
+
+/* In the C library's place, also where it is asked for with checks. */
+void
+syslog(int priority, const char *format, ...)
+{
+	va_list ap;
+
+	logged_at = priority;
+	va_start(ap, format);
+	(void) vsnprintf(logged, sizeof(logged), format, ap);
+	va_end(ap);
+}
+
+void __syslog_chk(int priority, int flag, const char *format, ...);
+
+void
+__syslog_chk(int priority, int flag, const char *format, ...)
+{
+	va_list ap;
+
+	(void) flag;
+	logged_at = priority;
+	va_start(ap, format);
+	(void) vsnprintf(logged, sizeof(logged), format, ap);
+	va_end(ap);
+}
+
+static void
+test_syslog(void)
+{
+	char expected[512];
+
+	begin(false);
+	notifier_trace(t, "Somebody else %s reads it.");
+	(void) told();
+	(void) snprintf(expected, sizeof(expected),
+	    "XENSCOPE-T003 tracing_unavailable seq=%llu: Somebody else %%s reads it.",
+	    (unsigned long long) read_up_to);
+	ok(strcmp(logged, expected) == 0 && logged_at == LOG_WARNING,
+	    "a line in syslog begins with the id that stays, and has the kind, the number and the sentence");
+	end();
+	*logged = '\0';
+	begin(true);
+	notifier_trace(t, "Again.");
+	ok(strstr(told(), "Again.") && !*logged, "a replay is not in syslog");
+	end();
+}
+
+static void
+test_command(void)
+{
+	_cleanup_(freep) char *command = path_of("command"), *ran = path_of("ran"), *text = NULL;
+	struct loop *loop;
+
+	put("command", "#!/bin/sh\necho $1 > ", "w");
+	put("command", ran, "a");
+	(void) chmod(command, 0700);
+	if (loop_new(&loop) < 0 || config_set(&config, "event_hook", command) < 0)
+		abort();
+	for (int replay = 1; replay >= 0; replay--) {
+		t = notifier_new(&config, replay, loop);
+		(void) notifier_open(t, dir, getgid());
+		notifier_trace(t, "Gone.");
+		for (int i = 0; i < (replay ? 5 : 500) && (!text || !*text); i++) {
+			(void) usleep(10000);
+			notifier_child_ended(t);
+			free(TAKE_PTR(text));
+			(void) file_read(ran, 100, &text, NULL);
+		}
+		ok(replay ? !text : text && strcmp(text, "tracing_unavailable\n") == 0, "%s",
+		    replay ? "a replay runs no command" : "the administrator's command is run for an event");
+		end();
+	}
+	(void) config_set(&config, "event_hook", "no/path");
+	t = notifier_new(&config, false, loop);
+	notifier_trace(t, "Gone.");
+	ok(notifier_open(t, dir, getgid()) == 0, "one that may not be run hinders nothing");
+	end();
+	(void) config_set(&config, "event_hook", "");
+	loop_free(loop);
+	(void) told();
 }
 
 static void
@@ -330,6 +419,8 @@ main(void)
 	s->features.feature[FEATURE_SMAP].xen = NO;
 	test_records();
 	test_trace();
+	test_syslog();
+	test_command();
 	test_features();
 	test_ring();
 	test_saved_log();
