@@ -144,19 +144,25 @@ test_records(void)
 static char logged[512];
 static int logged_at;
 
+static void __attribute__((format(printf, 2, 0)))
+take_line(int priority, const char *format, va_list ap)
+{
+	logged_at = priority;
+	(void) vsnprintf(logged, sizeof(logged), format, ap);
+}
+
 /* In the C library's place, also where it is asked for with checks. */
-void
+void __attribute__((format(printf, 2, 3)))
 syslog(int priority, const char *format, ...)
 {
 	va_list ap;
 
-	logged_at = priority;
 	va_start(ap, format);
-	(void) vsnprintf(logged, sizeof(logged), format, ap);
+	take_line(priority, format, ap);
 	va_end(ap);
 }
 
-void __syslog_chk(int priority, int flag, const char *format, ...);
+void __syslog_chk(int priority, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void
 __syslog_chk(int priority, int flag, const char *format, ...)
@@ -164,9 +170,8 @@ __syslog_chk(int priority, int flag, const char *format, ...)
 	va_list ap;
 
 	(void) flag;
-	logged_at = priority;
 	va_start(ap, format);
-	(void) vsnprintf(logged, sizeof(logged), format, ap);
+	take_line(priority, format, ap);
 	va_end(ap);
 }
 
