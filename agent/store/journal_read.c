@@ -12,7 +12,7 @@
 
 /* Reading the journal, in any process: while the agent appends to it, or puts another in its place. */
 
-#define MAX_UNINDEXED ((size_t) 256 << 20) /* bytes of lines that are looked at for one answer */
+#define MAX_UNINDEXED ((size_t) 64 << 20) /* bytes of lines that are looked at for one answer: 0.1 s */
 
 static int
 open_to_read(const char *dir, const char *name)

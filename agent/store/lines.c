@@ -54,11 +54,11 @@ make_room(struct window *w, size_t more)
 	}
 }
 
-/* One block more before what is there. */
+/* As much more before what is there, so that a long line is not moved for each of its blocks. */
 static int
 grow(struct window *w, int fd, off_t from, size_t max)
 {
-	size_t more = (size_t) MIN((off_t) BLOCK, w->pos - from);
+	size_t more = (size_t) MIN((off_t) MAX(BLOCK, w->n), w->pos - from);
 	ssize_t got;
 
 	if (w->n > max) {
@@ -140,7 +140,7 @@ lines_forwards(int fd, off_t from, off_t to, size_t max, line_fn *fn, void *arg)
 	_cleanup_(window_done) struct window w = {.pos = from};
 
 	while (w.pos + (off_t) w.n < to) {
-		size_t more = (size_t) MIN((off_t) BLOCK, to - w.pos - (off_t) w.n);
+		size_t more = (size_t) MIN((off_t) MAX(BLOCK, w.n), to - w.pos - (off_t) w.n);
 		ssize_t got;
 
 		make_room(&w, more);

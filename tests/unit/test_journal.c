@@ -348,9 +348,9 @@ static void
 test_lines(void)
 {
 	_cleanup_(freep) char *path = path_of("migrations.jsonl");
-	_cleanup_(closep) int fd = -1;
+	_cleanup_(closep) int fd = -1, null = -1;
 	uint32_t seed = 1;
-	size_t sum = 0;
+	size_t sum = 0, forwards = 0;
 	off_t size = 0;
 
 	clear();
@@ -368,12 +368,19 @@ test_lines(void)
 	}
 	ok(lines_backwards(fd, 0, size, 100000, count, &sum) == 0 && sum == (size_t) size,
 	    "all lines are handed over whole");
-	sum = 0;
+	ok(lines_forwards(fd, 0, size, 100000, count, &forwards) == 0 && forwards == sum, "forwards, too");
+	sum = forwards = 0;
 	ok(lines_backwards(fd, 0, size - 1, 1000, count, &sum) == 0 && sum > 1000 && sum < 60 * 256,
 	    "only those that are not too long, and not the last without its end");
+	ok(lines_forwards(fd, 0, size - 1, 1000, count, &forwards) == 0 && forwards == sum, "as forwards");
 	ok(lines_backwards(fd, 0, size * 2, 1000, count, &sum) == 0,
 	    "a file that was cut meanwhile is no error");
-	ok(lines_backwards(-1, 0, 10, 1000, count, &sum) == -EBADF, "one that cannot be read is");
+	ok(lines_forwards(fd, 0, size * 2, 100000, count, &sum) == 0, "nor is it forwards");
+	null = open("/dev/null", O_WRONLY);
+	ok(lines_copy(fd, 0, size, null) == 0 && lines_copy(fd, 0, size * 2, null) == -ESTALE,
+	    "but when it is copied");
+	ok(lines_backwards(-1, 0, 10, 1000, count, &sum) == -EBADF &&
+		lines_forwards(-1, 0, 10, 1000, count, &sum) == -EBADF, "one that cannot be read is");
 	ok(lines_repair(-1, path, &size) == -EBADF && lines_append(-1, "\n", 1, true) == -EBADF,
 	    "nor can it be written");
 }

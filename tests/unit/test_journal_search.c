@@ -213,6 +213,36 @@ test_damage(void)
 	(void) rmdir(path);
 }
 
+/* Of long lines, mostly holes, so that it costs no disk. */
+static void
+test_patience(void)
+{
+	_cleanup_(freep) char *path = path_of("migrations.jsonl");
+	struct journal_filter filter;
+	struct journal_search s = {.filter = &filter, .before = UINT64_MAX};
+	struct found f = {.search = &s};
+	char error[64];
+	FILE *file;
+
+	clear();
+	append(0, 1);
+	file = fopen(path, "a");
+	for (int i = 1; i <= 15; i++)
+		if (!file || fprintf(file, "{\"id\":\"m%d\"", i) < 0 || fflush(file) != 0 ||
+		    ftruncate(fileno(file), (off_t) i * (5 << 20)) < 0 || fputs("}\n", file) < 0)
+			ok(0, "the test can write %s", path);
+	if (file)
+		(void) fclose(file);
+	journal_filter_init(&filter);
+	(void) journal_filter_set(&filter, "toolstack", "xapi", 0, error, sizeof(error));
+	ok(journal_search(dir, &s, on_line, &f) == 1 && f.n == 0, "a search without an index gives up");
+	s.before = s.at;
+	ok(journal_search(dir, &s, on_line, &f) == 0 && f.n == 1, "and goes on from there");
+	journal_close(open_journal());
+	s.before = UINT64_MAX;
+	ok(journal_search(dir, &s, on_line, &f) == 0 && f.n == 2, "with one it does not");
+}
+
 static void
 test_full(void)
 {
@@ -250,6 +280,7 @@ main(void)
 	test_search();
 	test_pages();
 	test_damage();
+	test_patience();
 	test_full();
 	return finish();
 }
