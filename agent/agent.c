@@ -84,8 +84,13 @@ agent_new(const struct config *config)
 int
 agent_keep(struct agent *a, bool replay, struct loop *loop)
 {
-	int r;
+	const char *rule = config_text(a->config, OPTION_stop_rule);
+	int r = migrations_set_stop_rule(a->migrations, rule, "/etc/xensource-inventory");
 
+	if (r < 0) {
+		log_err("agent", "stop_rule = %s: not auto, a rule of xenscoped(8), or ROUNDS:PAGES", rule);
+		return r;
+	}
 	a->keeper = keeper_new();
 	a->notifier = notifier_new(a->config, replay, loop);
 	r = keeper_open(a->keeper, a->config, a->migrations);

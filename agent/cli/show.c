@@ -103,6 +103,25 @@ is_running(const json_t *m)
 	return strcmp(text(m, "result"), "running") == 0;
 }
 
+/* Of one under way what is expected, of one that completed how far that was off. */
+static void
+cell_forecast(struct table *t, const json_t *m)
+{
+	const json_t *all = json_object_get(m, "forecast"), *f = json_array_get(all, json_array_size(all) - 1);
+	double off = number(json_object_get(m, "forecast_error"), "total_ratio");
+	const char *converges = text(f, "converges");
+
+	if (!isnan(off))
+		table_cellf(t, "time %.0f%% off", 100 * off);
+	else if (!is_running(m) || isnan(number(f, "rounds")))
+		table_cell(t, NULL);
+	else
+		table_cellf(t, "%.0f rounds, %.1f s, down %.2f s%s", number(f, "rounds"), number(f, "total_seconds"),
+		    number(f, "downtime_seconds"),
+		    strcmp(converges, "no") == 0    ? ", not converging"
+		    : strcmp(converges, "yes") == 0 ? ", converging" : "");
+}
+
 /* now: the time of the answer, up to which one that is under way has taken. */
 static void
 add_migration(struct table *t, const json_t *m, double now)
@@ -126,6 +145,7 @@ add_migration(struct table *t, const json_t *m, double now)
 	cell_number(t, number(last, "pages_dirtied"), "");
 	cell_number(t, number(json_object_get(m, "final"), "pages"), "");
 	cell_number(t, number(m, "downtime_seconds"), " s");
+	cell_forecast(t, m);
 	table_cell(t, text(m, "reason"));
 }
 
@@ -133,7 +153,7 @@ static void
 show_list(const json_t *answer, unsigned width, FILE *f)
 {
 	static const char *const titles[] = {"RESULT", "~NAME", "DIRECTION", "TRACKING", "STARTED",
-	    ">TOOK", ">ROUNDS", ">DIRTIED", ">FINAL", ">DOWNTIME", "~REASON", NULL};
+	    ">TOOK", ">ROUNDS", ">DIRTIED", ">FINAL", ">DOWNTIME", "FORECAST", "~REASON", NULL};
 	const json_t *list = json_object_get(answer, "migrations");
 	struct table *t = table_new(titles);
 

@@ -72,13 +72,21 @@ forecast_init(struct forecast *f)
 	    .downtime_seconds = NAN};
 }
 
-enum outlook
-record_outlook(const struct migration_record *r)
+const struct forecast *
+record_forecast(const struct migration_record *r)
 {
 	for (size_t i = r->n_rounds; i-- > 0;)
 		if (r->round[i].forecast.made)
-			return r->round[i].forecast.outlook;
-	return OUTLOOK_UNKNOWN;
+			return &r->round[i].forecast;
+	return NULL;
+}
+
+enum outlook
+record_outlook(const struct migration_record *r)
+{
+	const struct forecast *f = record_forecast(r);
+
+	return f ? f->outlook : OUTLOOK_UNKNOWN;
 }
 
 static double

@@ -175,7 +175,8 @@ struct round *record_add_round(struct migration_record *r);
 /* None made. */
 void forecast_init(struct forecast *f);
 
-/* What the newest forecast says. */
+/* The newest, NULL if there is none; and what it says. */
+const struct forecast *record_forecast(const struct migration_record *r);
 enum outlook record_outlook(const struct migration_record *r);
 
 /* How far the forecast after round 1, or that after round 0 if none came later, was from what came. False: the

@@ -51,6 +51,12 @@ migrations_set_counts(struct migrations *m, uint64_t ended, uint64_t failed)
 	m->failed = failed;
 }
 
+int
+migrations_set_stop_rule(struct migrations *m, const char *rule, const char *inventory)
+{
+	return forecasts_choose(&m->forecasts, rule, inventory);
+}
+
 bool
 migrations_tracked(const struct migrations *m, uint32_t domid)
 {
@@ -62,6 +68,7 @@ migrations_recall(struct migrations *m, const struct migration_record *r, const 
 {
 	double age = now->real - r->ended;
 
+	forecasts_recall(&m->forecasts, r);
 	if (r->direction != DIRECTION_PROBE && age >= 0 && age < RECENT_SECONDS)
 		recents_add_older(&m->recents, r, now->mono - age);
 }
@@ -247,6 +254,7 @@ migration_try_end(struct migrations *m, struct open *o, const struct sight *s, d
 	m->ended++;
 	m->failed += o->r.result != RESULT_COMPLETED;
 	ended = isnan(o->r.ended) ? now : o->r.ended - o->r.evidence.epoch;
+	forecasts_ended(&m->forecasts, &o->r);
 	recents_add(&m->recents, &o->r, now, ended);
 	migration_say(m, o, RECORD_ENDED, NULL);
 	migration_drop(m, o);

@@ -49,6 +49,10 @@ void migrations_recall(
  * of each source before its first event; else what happened between two agents counts as unseen. */
 void migrations_covered(struct migrations *m, enum event_source source, double since);
 
+/* The rule by which toolstacks end pre-copy, for the forecasts: the option stop_rule, and xapi's inventory, which
+ * tells XCP-ng from XenServer. -EINVAL: no such rule. */
+int migrations_set_stop_rule(struct migrations *m, const char *rule, const char *inventory);
+
 /* Restores the counters of all records that ever ended (from the journal). */
 void migrations_set_counts(struct migrations *m, uint64_t ended, uint64_t failed);
 

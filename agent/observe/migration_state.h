@@ -3,6 +3,7 @@
 #define MIGRATION_STATE_H
 
 #include "base/log.h"
+#include "observe/forecasts.h"
 #include "observe/migration.h"
 #include "observe/recent.h"
 #include "observe/rounds.h"
@@ -78,6 +79,7 @@ struct migrations {
 	struct recents recents;
 	uint64_t ended, failed, rounds, fallbacks, contradictions;
 	struct trouble contradicted[CONTRADICTIONS];
+	struct forecasts forecasts;
 
 	/* from the last sample */
 	struct known_domain *known;

@@ -280,6 +280,7 @@ fill(const struct migrations *m, struct sample *s)
 	s->host.value[METRIC_AT(M_HOST_ROUNDS, HOST)] = (double) m->rounds;
 	s->host.value[METRIC_AT(M_HOST_FALLBACKS, HOST)] = (double) m->fallbacks;
 	s->host.value[METRIC_AT(M_HOST_CONTRADICTIONS, HOST)] = (double) m->contradictions;
+	forecasts_show(&m->forecasts, s->host.value);
 }
 
 void

@@ -162,6 +162,7 @@ apply_harvest(struct migrations *m, struct open *o, const struct event *e, doubl
 		o->r.checkpoints = MAX(o->r.checkpoints, 0) + 1;
 		o->changed = true;
 	}
+	forecasts_round(&m->forecasts, &o->r, o->libxl);
 	if (final || round)
 		migration_say(m, o, final ? RECORD_FINAL : RECORD_ROUND, round);
 }

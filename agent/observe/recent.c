@@ -97,6 +97,21 @@ recents_show(const struct recents *x, struct sample *s)
 		recent_show(s, x->item[i].uuid, x->item[i].direction, x->item[i].value);
 }
 
+static void
+forecast_values(const struct migration_record *r, double *v)
+{
+	const struct forecast *f = record_forecast(r);
+	bool known = f && f->outlook != OUTLOOK_UNKNOWN;
+	struct forecast_error e = {.total_ratio = NAN};
+
+	(void) record_forecast_error(r, &e);
+	v[METRIC_AT(M_MIGRATION_CONVERGING, MIGRATION)] = known ? f->outlook == OUTLOOK_CONVERGES : NAN;
+	v[METRIC_AT(M_MIGRATION_EXPECTED_ROUNDS, MIGRATION)] = f && f->rounds != UNSEEN ? f->rounds : NAN;
+	v[METRIC_AT(M_MIGRATION_EXPECTED_TIME, MIGRATION)] = f ? f->total_seconds : NAN;
+	v[METRIC_AT(M_MIGRATION_EXPECTED_DOWNTIME, MIGRATION)] = f ? f->downtime_seconds : NAN;
+	v[METRIC_AT(M_MIGRATION_FORECAST_ERROR, MIGRATION)] = e.total_ratio;
+}
+
 void
 recent_values(const struct migration_record *r, double now, double *ret_value)
 {
@@ -114,4 +129,5 @@ recent_values(const struct migration_record *r, double now, double *ret_value)
 	v[METRIC_AT(M_MIGRATION_COMPLETED, MIGRATION)] =
 	    r->result == RESULT_RUNNING ? NAN : r->result == RESULT_COMPLETED;
 	v[METRIC_AT(M_MIGRATION_ENDED, MIGRATION)] = r->ended;
+	forecast_values(r, v);
 }

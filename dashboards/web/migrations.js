@@ -137,6 +137,24 @@ function releasedText(m) {
 	return clock(m.released) + (m.released_source === 'hypercall' ? '' : ', by the list of domains: late by up to a tick');
 }
 
+/* What was expected after the newest round. */
+function expected(m) {
+	const f = last(m.forecast || []);
+
+	if (!f || !is(f.rounds))
+		return '';
+	return [plural(f.rounds, 'round'), is(f.total_seconds) ? seconds(f.total_seconds) + ' in all' : '',
+		is(f.downtime_seconds) ? seconds(f.downtime_seconds) + ' of downtime' : '',
+		{ yes: 'converging', no: 'not converging' }[f.converges]].filter(Boolean).join(', ');
+}
+
+function forecastError(m) {
+	const e = m.forecast_error;
+
+	return e && is(e.total_ratio) ? 'after round ' + e.after_round + ', ' + Math.round(100 * e.total_ratio) +
+		' % off in total time' + (is(e.rounds) ? ', ' + plural(e.rounds, 'round') : '') : '';
+}
+
 function detailFacts(m) {
 	const mode = [word(MODE, m.tracking_mode), MODE_SOURCE[m.mode_source],
 		m.tracking_left_on ? 'not seen to be turned off' : ''].filter(Boolean).join(', ');
@@ -155,6 +173,7 @@ function detailFacts(m) {
 		['Runs here since', releasedText(m)],
 		['Checkpoints', is(m.checkpoints) ? String(m.checkpoints) : ''],
 		['Stopped by', STOP[m.stop_reason]],
+		['Forecast', forecastError(m)],
 		['Tracking', mode],
 		['Rounds seen by', ROUNDS_SOURCE[m.rounds_source]],
 		['Rounds unseen', m.rounds_unseen > 0 ? String(m.rounds_unseen) :
@@ -222,6 +241,7 @@ function updateRun(box, m, now) {
 	text(box.children[1], dotted([word(DIRECTION, m.direction), word(MODE, m.tracking_mode), pass,
 		is(m.started) ? seconds(Math.max(0, now - m.started)) + ' so far' : '',
 		harvested ? rate(dirtyRate(harvested)) + ' dirtied' : '',
+		expected(m) ? 'expected: ' + expected(m) : '',
 		is(m.memory_pages) ? bytes(m.memory_pages * PAGE_BYTES) + ' of memory' : '']));
 	updateRounds(box.querySelector('table'), m);
 }

@@ -83,11 +83,13 @@ static const char migrations[] =
     "{\"source\":\"live\",\"time\":1700000042,\"migrations\":["
     "{\"name\":\"vm\\u001b[1m\",\"result\":\"running\",\"direction\":\"out\",\"tracking_mode\":"
     "\"pml\",\"started\":1700000000,"
-    "\"ended\":null,\"rounds\":[{\"n\":0,\"pages_dirtied\":4262},{\"n\":1,\"pages_dirtied\":null}]}"
+    "\"ended\":null,\"rounds\":[{\"n\":0,\"pages_dirtied\":4262},{\"n\":1,\"pages_dirtied\":null}],"
+    "\"forecast\":[{\"after_round\":0,\"converges\":\"no\",\"rounds\":5,\"total_seconds\":50.25,"
+    "\"downtime_seconds\":0.5}]}"
     ","
     "{\"name\":\"old\",\"result\":\"failed\",\"started\":1600000000.5,\"ended\":1600000012,"
     "\"downtime_seconds\":0.21,"
-    "\"reason\":\"it went away\",\"rounds\":[],\"rounds_begun\":5,\"final\":{\"pages\":517}}]}";
+    "\"reason\":\"it went away\",\"forecast_error\":{\"total_ratio\":0.125},\"rounds\":[],\"rounds_begun\":5,\"final\":{\"pages\":517}}]}";
 
 static const char local[] =
     "{\"source\":\"live\",\"migration\":{\"id\":\"x\",\"name\":\"vm\\u001b\",\"uuid\":\"u\",\"domid\":7,"
@@ -166,6 +168,8 @@ test_show(void)
 	ok(strstr(out, "11.500 s") == NULL && strstr(out, "11.5 s") && strstr(out, "0.210 s") &&
 		strstr(out, "517"),
 	    "times and pages are told");
+	ok(strstr(out, "5 rounds, 50.2 s, down 0.50 s, not converging") && strstr(out, "time 12% off"),
+	    "so is what is expected, and how good that was: %s", out);
 	ok(strstr(out, " 42 s "), "one that is under way has taken until now");
 	free(out);
 	out = shown(show_features, features);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+#include "observe/forecast.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/parse.h"
+#include "base/util.h"
+
+#define MAX_POINTS 8	  /* newest rounds that tell how fast the guest dirties memory */
+#define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
+#define SATURATION 3.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
+#define MARGIN 2.0	  /* a factor by which the pages dirtied may miss the curve */
+#define MAX_HABIT 8	  /* migrations whose pauses count */
+#define FIRST_REQUEST 0.1 /* s, until this host has shown its own */
+#define FIRST_TAIL 0.1
+#define BISECTIONS 50
+
+const struct stop_rule stop_rules[STOP_RULE_COUNT] = {
+#define STOP_RULE(id, ...) [STOP_RULE_##id] = {__VA_ARGS__},
+#include "observe/stop_rules.def"
+};
+
+int
+stop_rule_parse(const char *text, struct stop_rule *ret)
+{
+	const char *colon = strchr(text, ':');
+	char rounds[16];
+	uint64_t n, pages;
+
+	for (size_t i = 0; i < STOP_RULE_COUNT; i++)
+		if (strcmp(text, stop_rules[i].name) == 0) {
+			*ret = stop_rules[i];
+			return 0;
+		}
+	if (!colon || (size_t) (colon - text) >= sizeof(rounds))
+		return -EINVAL;
+	str_copy(rounds, (size_t) (colon - text) + 1, text);
+	if (parse_u64(rounds, 1, MAX_ROUND_NUMBER, &n) < 0 || parse_u64(colon + 1, 0, INT32_MAX, &pages) < 0)
+		return -EINVAL;
+	*ret = (struct stop_rule){.name = "configured", .rounds = (int32_t) n, .pages = (int64_t) pages};
+	return 0;
+}
+
+/* --- the link: a round takes fixed seconds, and page seconds for each page --- */
+
+struct link {
+	double fixed, page;
+};
+
+static bool
+is_over(const struct round *round)
+{
+	return round->seen && round->seconds > 0 && round->pages_dirtied != UNSEEN;
+}
+
+/* Round 0 alone is slower for a page than any other: it walks the holes of the address space, too. */
+static struct link
+link_of_round(const struct migration_record *r, const struct round *round)
+{
+	double fixed = isnan(round->harvest_seconds) ? 0 : fmin(round->harvest_seconds, round->seconds);
+	int64_t pages = round->n > 0 || round->pages_sent != UNSEEN ? round->pages_sent : r->memory_pages;
+
+	return (struct link){fixed, pages > 0 ? (round->seconds - fixed) / (double) pages : NAN};
+}
+
+/* By the two rounds that sent the most and the fewest pages. */
+static struct link
+fit_link(const struct migration_record *r, size_t at)
+{
+	const struct round *most = NULL, *fewest = NULL;
+	struct link first = {NAN, NAN}, fit;
+	double page;
+
+	for (size_t i = 0; i <= at; i++) {
+		const struct round *round = &r->round[i];
+
+		if (!is_over(round))
+			continue;
+		if (round->n == 0)
+			first = link_of_round(r, round);
+		else if (round->pages_sent > 0) {
+			most = !most || round->pages_sent >= most->pages_sent ? round : most;
+			fewest = !fewest || round->pages_sent < fewest->pages_sent ? round : fewest;
+		}
+	}
+	if (!most)
+		return first;
+	fit = link_of_round(r, most);
+	page = (most->seconds - fewest->seconds) / (double) (most->pages_sent - fewest->pages_sent);
+	if (most->pages_sent > 2 * fewest->pages_sent && page > 0 &&
+	    page * (double) fewest->pages_sent < fewest->seconds)
+		fit = (struct link){fewest->seconds - page * (double) fewest->pages_sent, page};
+	if (first.page < fit.page)
+		fit.page = first.page;
+	return fit;
+}
+
+/* --- the guest: how many distinct pages it dirties within a time --- */
+
+struct point {
+	double seconds, pages;
+};
+
+struct guest {
+	struct point point[MAX_POINTS]; /* newest first */
+	size_t n;
+};
+
+/* Of rounds that took about the same time the newest tells how the guest is now. */
+static void
+fit_guest(const struct migration_record *r, size_t at, struct guest *g)
+{
+	g->n = 0;
+	for (size_t i = at + 1; i-- > 0 && g->n < MAX_POINTS;) {
+		const struct round *round = &r->round[i];
+		bool known = !is_over(round);
+
+		for (size_t k = 0; k < g->n && !known; k++) {
+			double ratio = round->seconds / g->point[k].seconds;
+
+			known = ratio < SAME_LENGTH && ratio > 1 / SAME_LENGTH;
+		}
+		if (!known)
+			g->point[g->n++] = (struct point){round->seconds, (double) round->pages_dirtied};
+	}
+}
+
+/* The curve through p, from the origin, that is a straight line for bend 0 and flat beyond p for a large one:
+ * W (1 - exp(-bend t / p.t)). */
+static double
+curve(const struct point *p, double bend, double t)
+{
+	double x = t / p->seconds;
+
+	return p->pages * (bend < 1e-9 ? x : expm1(-bend * x) / expm1(-bend));
+}
+
+/* The bend with which the curve through a meets b, a longer and larger one. */
+static double
+bend_between(const struct point *a, const struct point *b)
+{
+	double low = 1e-6, high = 1e3;
+
+	for (int i = 0; i < BISECTIONS; i++) {
+		double middle = sqrt(low * high);
+
+		if (curve(a, middle, b->seconds) > b->pages)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The two rounds whose lengths are nearest to t, if possible on both sides of it; first: the shorter. */
+static void
+nearest(const struct guest *g, double t, const struct point **ret_first, const struct point **ret_second)
+{
+	const struct point *below[2] = {NULL, NULL}, *above[2] = {NULL, NULL};
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct point *p = &g->point[i], **side = p->seconds <= t ? below : above;
+		double sign = p->seconds <= t ? -1 : 1;
+
+		if (!side[0] || sign * p->seconds < sign * side[0]->seconds) {
+			side[1] = side[0];
+			side[0] = p;
+		} else if (!side[1] || sign * p->seconds < sign * side[1]->seconds)
+			side[1] = p;
+	}
+	*ret_first = below[0] && !above[0] ? below[1] : below[0] ? below[0] : above[0];
+	*ret_second = above[0] ? (below[0] ? above[0] : above[1]) : below[0];
+}
+
+static double
+dirtied(const struct guest *g, double t)
+{
+	const struct point *a, *b, *newer;
+
+	nearest(g, t, &a, &b);
+	if (!a || !b)
+		return curve(&g->point[0], SATURATION, t);
+	newer = a < b ? a : b;
+	if (b->pages <= a->pages)
+		return curve(newer, SATURATION, t);
+	if (b->pages * a->seconds >= a->pages * b->seconds) /* as if it had paused: it has another phase now */
+		return curve(newer, 0, t);
+	return curve(a, bend_between(a, b), t);
+}
+
+/* --- both, until the end --- */
+
+struct course {
+	enum stop_reason stop;
+	int32_t rounds;
+	double seconds; /* from the end of the round at which it starts */
+	double downtime;
+};
+
+/* Plays the rounds that come; factor: the guest dirties so many times as much as the curve says. */
+static struct course
+play(const struct round *from, const struct stop_rule *rule, const struct link *link, const struct guest *g,
+    const struct pause_habit *h, double factor)
+{
+	struct course c = {.stop = STOP_FEW_DIRTY, .rounds = from->n + 1};
+	double request = h->n ? h->request : FIRST_REQUEST, tail = h->n ? h->tail : FIRST_TAIL;
+	double pages = (double) from->pages_dirtied;
+	bool last = pages <= 0; /* then nothing is sent any more */
+
+	if (last) {
+		c.seconds = request;
+		pages = dirtied(g, request) * factor;
+	}
+	while (!last) {
+		double seconds = link->fixed + pages * link->page;
+
+		c.rounds++;
+		last = pages < (double) rule->pages || c.rounds >= rule->rounds ||
+		       (rule->seconds > 0 && seconds > rule->seconds);
+		c.stop = pages < (double) rule->pages ? STOP_FEW_DIRTY : STOP_ROUND_LIMIT;
+		seconds += last ? request : 0;
+		c.seconds += seconds;
+		pages = dirtied(g, seconds) * factor;
+	}
+	c.downtime = tail + pages * link->page;
+	c.seconds += c.downtime;
+	return c;
+}
+
+static enum outlook
+outlook_of(enum stop_reason likely, enum stop_reason calm, enum stop_reason busy)
+{
+	if (likely != calm || likely != busy)
+		return OUTLOOK_UNKNOWN;
+	return likely == STOP_FEW_DIRTY ? OUTLOOK_CONVERGES : OUTLOOK_DIVERGES;
+}
+
+void
+forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule,
+    const struct pause_habit *h, struct forecast *ret)
+{
+	const struct round *from = &r->round[at];
+	struct course likely, calm, busy;
+	struct link link;
+	struct guest guest;
+
+	forecast_init(ret);
+	ret->made = true;
+	if (!rule || from->n < 0 || from->n + 1 >= rule->rounds || !is_over(from))
+		return;
+	link = fit_link(r, at);
+	fit_guest(r, at, &guest);
+	if (!(link.page > 0))
+		return;
+	likely = play(from, rule, &link, &guest, h, 1);
+	calm = play(from, rule, &link, &guest, h, 1 / MARGIN);
+	busy = play(from, rule, &link, &guest, h, MARGIN);
+	ret->outlook = outlook_of(likely.stop, calm.stop, busy.stop);
+	ret->rounds = likely.rounds;
+	ret->remaining_seconds = likely.seconds;
+	ret->total_seconds = from->started + from->seconds - r->started + likely.seconds;
+	ret->downtime_seconds = likely.downtime;
+}
+
+/* --- what earlier migrations teach --- */
+
+static double
+mean(double before, double v, unsigned n)
+{
+	return before + (v - before) / n;
+}
+
+void
+pause_learn(struct pause_habit *h, const struct migration_record *r)
+{
+	const struct round *last = r->n_rounds ? &r->round[r->n_rounds - 1] : NULL;
+	struct link link;
+	double request, tail;
+
+	if (r->result != RESULT_COMPLETED || r->n_rounds < 2 || last->pages_sent == UNSEEN || r->final.pages == UNSEEN)
+		return;
+	link = fit_link(r, r->n_rounds - 2);
+	request = last->seconds - link.fixed - link.page * (double) last->pages_sent;
+	tail = r->downtime_seconds - link.page * (double) r->final.pages;
+	if (isnan(request) || isnan(tail))
+		return;
+	h->n += h->n < MAX_HABIT;
+	h->request = mean(h->request, fmax(request, 0), h->n);
+	h->tail = mean(h->tail, fmax(tail, 0), h->n);
+}
