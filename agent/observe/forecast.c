@@ -12,9 +12,9 @@
 #define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
 #define SATURATION 3.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
 #define MARGIN 2.0	  /* a factor by which the pages dirtied may miss the curve */
-#define MAX_HABIT 8	  /* migrations whose pauses count */
 #define FIRST_REQUEST 0.1 /* s, until this host has shown its own */
 #define FIRST_TAIL 0.1
+#define FEW_OF_MEMORY 0.02 /* so small a part of it tells little of the time for a page */
 #define BISECTIONS 50
 
 const struct stop_rule stop_rules[STOP_RULE_COUNT] = {
@@ -92,7 +92,7 @@ fit_link(const struct migration_record *r, size_t at)
 	if (most->pages_sent > 2 * fewest->pages_sent && page > 0 &&
 	    page * (double) fewest->pages_sent < fewest->seconds)
 		fit = (struct link){fewest->seconds - page * (double) fewest->pages_sent, page};
-	if (first.page < fit.page)
+	if (first.page < fit.page && (double) most->pages_sent < FEW_OF_MEMORY * (double) r->memory_pages)
 		fit.page = first.page;
 	return fit;
 }
@@ -106,13 +106,18 @@ struct point {
 struct guest {
 	struct point point[MAX_POINTS]; /* newest first */
 	size_t n;
+	double least; /* pages, within however short a time */
 };
 
-/* Of rounds that took about the same time the newest tells how the guest is now. */
+/* Of rounds that took about the same time the newest tells how the guest is now. What no migration of this host was
+ * below, as page tables are written anew after each harvest, this one will not be either. */
 static void
-fit_guest(const struct migration_record *r, size_t at, struct guest *g)
+fit_guest(const struct migration_record *r, size_t at, const struct habit *h, struct guest *g)
 {
 	g->n = 0;
+	g->least = h->n ? h->least[0] : 0;
+	for (unsigned i = 1; i < h->n && i < MAX_HABIT; i++)
+		g->least = fmin(g->least, h->least[i]);
 	for (size_t i = at + 1; i-- > 0 && g->n < MAX_POINTS;) {
 		const struct round *round = &r->round[i];
 		bool known = !is_over(round);
@@ -175,7 +180,7 @@ nearest(const struct guest *g, double t, const struct point **ret_first, const s
 }
 
 static double
-dirtied(const struct guest *g, double t)
+dirtied_by_curve(const struct guest *g, double t)
 {
 	const struct point *a, *b, *newer;
 
@@ -190,7 +195,32 @@ dirtied(const struct guest *g, double t)
 	return curve(a, bend_between(a, b), t);
 }
 
-/* --- both, until the end --- */
+static double
+dirtied(const struct guest *g, double t)
+{
+	return fmax(g->least, dirtied_by_curve(g, t));
+}
+
+/* --- the pause --- */
+
+/* The middle one, without which one that was unlike the others would count too much. */
+static double
+median(const double *v, unsigned n, double none)
+{
+	double sorted[MAX_HABIT];
+
+	n = MIN(n, (unsigned) MAX_HABIT);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = i;
+
+		for (; k > 0 && sorted[k - 1] > v[i]; k--)
+			sorted[k] = sorted[k - 1];
+		sorted[k] = v[i];
+	}
+	return n ? sorted[n / 2] : none;
+}
+
+/* --- all of them, until the end --- */
 
 struct course {
 	enum stop_reason stop;
@@ -202,10 +232,10 @@ struct course {
 /* Plays the rounds that come; factor: the guest dirties so many times as much as the curve says. */
 static struct course
 play(const struct round *from, const struct stop_rule *rule, const struct link *link, const struct guest *g,
-    const struct pause_habit *h, double factor)
+    const struct habit *h, double factor)
 {
 	struct course c = {.stop = STOP_FEW_DIRTY, .rounds = from->n + 1};
-	double request = h->n ? h->request : FIRST_REQUEST, tail = h->n ? h->tail : FIRST_TAIL;
+	double request = median(h->request, h->n, FIRST_REQUEST), tail = median(h->tail, h->n, FIRST_TAIL);
 	double pages = (double) from->pages_dirtied;
 	bool last = pages <= 0; /* then nothing is sent any more */
 
@@ -238,8 +268,8 @@ outlook_of(enum stop_reason likely, enum stop_reason calm, enum stop_reason busy
 }
 
 void
-forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule,
-    const struct pause_habit *h, struct forecast *ret)
+forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule, const struct habit *h,
+    struct forecast *ret)
 {
 	const struct round *from = &r->round[at];
 	struct course likely, calm, busy;
@@ -251,7 +281,7 @@ forecast_make(const struct migration_record *r, size_t at, const struct stop_rul
 	if (!rule || from->n < 0 || from->n + 1 >= rule->rounds || !is_over(from))
 		return;
 	link = fit_link(r, at);
-	fit_guest(r, at, &guest);
+	fit_guest(r, at, h, &guest);
 	if (!(link.page > 0))
 		return;
 	likely = play(from, rule, &link, &guest, h, 1);
@@ -266,27 +296,29 @@ forecast_make(const struct migration_record *r, size_t at, const struct stop_rul
 
 /* --- what earlier migrations teach --- */
 
-static double
-mean(double before, double v, unsigned n)
-{
-	return before + (v - before) / n;
-}
-
 void
-pause_learn(struct pause_habit *h, const struct migration_record *r)
+habit_learn(struct habit *h, const struct migration_record *r)
 {
 	const struct round *last = r->n_rounds ? &r->round[r->n_rounds - 1] : NULL;
+	unsigned at = h->n % MAX_HABIT;
+	double least = INFINITY, request, tail;
+	struct guest guest;
 	struct link link;
-	double request, tail;
 
 	if (r->result != RESULT_COMPLETED || r->n_rounds < 2 || last->pages_sent == UNSEEN || r->final.pages == UNSEEN)
 		return;
 	link = fit_link(r, r->n_rounds - 2);
+	fit_guest(r, r->n_rounds - 2, h, &guest);
+	if (guest.n == 0)
+		return;
 	request = last->seconds - link.fixed - link.page * (double) last->pages_sent;
-	tail = r->downtime_seconds - link.page * (double) r->final.pages;
+	tail = r->downtime_seconds - link.page * dirtied(&guest, last->seconds);
 	if (isnan(request) || isnan(tail))
 		return;
-	h->n += h->n < MAX_HABIT;
-	h->request = mean(h->request, fmax(request, 0), h->n);
-	h->tail = mean(h->tail, fmax(tail, 0), h->n);
+	for (size_t i = 0; i < guest.n; i++)
+		least = fmin(least, guest.point[i].pages);
+	h->request[at] = fmax(request, 0);
+	h->tail[at] = fmax(tail, 0);
+	h->least[at] = least;
+	h->n++;
 }

@@ -25,20 +25,22 @@ extern const struct stop_rule stop_rules[STOP_RULE_COUNT];
 /* A rule by its name, or as ROUNDS:PAGES. -EINVAL: neither. */
 int stop_rule_parse(const char *text, struct stop_rule *ret);
 
-/* What the pauses of this host's earlier migrations took beside sending pages. Zeroed: none was seen. */
-struct pause_habit {
-	unsigned n;
-	double request; /* from the last page of the last round until the guest was paused, s */
-	double tail;	/* from there to the end, less the time for the pages left, s */
+#define MAX_HABIT 8
+
+/* What this host's newest migrations had in common. Zeroed: none was seen. */
+struct habit {
+	unsigned n; /* migrations learned from; the newest MAX_HABIT are kept */
+	double request[MAX_HABIT]; /* from the last page of the last round until the guest was paused, s */
+	double tail[MAX_HABIT];	   /* from there to the end, less the time for the pages left by the last round, s */
+	double least[MAX_HABIT];   /* pages that the calmest round dirtied */
 };
 
-/* Learns from a record that ended; of the newest few it keeps a mean. */
-void pause_learn(struct pause_habit *h, const struct migration_record *r);
+/* Learns from a record that ended. */
+void habit_learn(struct habit *h, const struct migration_record *r);
 
-/* How long the pages that are sent while the guest is paused keep it so, and all of it: what is known of round at
- * (an index) and those before it makes the forecast. What cannot be told stays unknown: where a round was not seen, a
- * time is missing, or the rule was broken already. */
-void forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule,
-    const struct pause_habit *h, struct forecast *ret);
+/* What round at (an index) and those before it tell of what is to come. What cannot be told stays unknown: a round
+ * was not seen, a time is missing, or the rule was broken already. */
+void forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule, const struct habit *h,
+    struct forecast *ret);
 
 #endif

@@ -60,7 +60,7 @@ void
 forecasts_recall(struct forecasts *f, const struct migration_record *r)
 {
 	if (is_migration(r))
-		pause_learn(&f->habit, r);
+		habit_learn(&f->habit, r);
 }
 
 void

@@ -13,7 +13,7 @@ struct forecasts {
 	bool chosen; /* rule holds for every toolstack */
 	bool xcp_ng;
 	struct stop_rule rule;
-	struct pause_habit habit;
+	struct habit habit;
 	uint64_t judged, with_rounds; /* records that ended since the agent's start; with rounds to compare */
 	double total_error, rounds_error; /* sums over those */
 };

@@ -14,7 +14,7 @@
 
 #define LIBXC (&stop_rules[STOP_RULE_LIBXC])
 
-static const struct pause_habit no_pause = {.n = 1};
+static const struct habit no_pause = {.n = 1};
 
 static bool
 near(double a, double b)
@@ -184,38 +184,58 @@ test_fixed(void)
 }
 
 static void
-test_pauses(void)
+test_habit(void)
 {
 	static const int64_t dirtied[] = {10000, 1000, 500};
 	_cleanup_(record_done) struct migration_record r;
-	struct pause_habit h = {.n = 0};
+	struct habit h = {.n = 0};
 	struct forecast f;
 
 	rounds(&r, 100000, 10000, dirtied, 3);
 	r.round[2].seconds += 0.3;
 	r.final.pages = 500;
 	r.downtime_seconds = 0.25;
-	pause_learn(&h, &r);
+	habit_learn(&h, &r);
 	ok(h.n == 0, "what did not complete teaches nothing");
 	r.result = RESULT_COMPLETED;
-	pause_learn(&h, &r);
-	ok(h.n == 1 && near(h.request, 0.3) && near(h.tail, 0.2), "a pause takes its time beside its pages: %.3f, %.3f",
-	    h.request, h.tail);
-	for (int i = 0; i < 100; i++)
-		pause_learn(&h, &r);
-	ok(h.n < 20 && near(h.request, 0.3), "the newest few count");
+	habit_learn(&h, &r);
+	ok(h.n == 1 && near(h.request[0], 0.3), "the guest is paused some time after the last page: %.3f s", h.request[0]);
+	ok(h.tail[0] > 0.1 && h.tail[0] < 0.25, "and the end takes longer than its pages do: %.3f s", h.tail[0]);
+	ok(h.least[0] == 1000, "the calmest of the rounds before is kept, too: %g pages", h.least[0]);
 	r.round[2].seconds = 0.01;
 	r.downtime_seconds = 0.01;
-	for (int i = 0; i < 100; i++)
-		pause_learn(&h, &r);
-	ok(h.request >= 0 && h.request < 1e-3 && h.tail >= 0 && h.tail < 1e-3, "and none takes less than nothing");
-	h = (struct pause_habit){.n = 1, .request = 0.5, .tail = 0.25};
+	habit_learn(&h, &r);
+	ok(h.request[1] >= 0 && h.request[1] < 1e-3 && h.tail[1] >= 0 && h.tail[1] < 1e-3,
+	    "none takes less than nothing");
+	h = (struct habit){.n = 3, .request = {0.5, 9, 0.1}, .tail = {0.25, 0.2, 7}, .least = {80, 60, 70}};
 	forecast_make(&r, 1, LIBXC, &h, &f);
-	ok(f.remaining_seconds > 0.85 && f.downtime_seconds > 0.25, "they are part of what is to come: %.3f s",
-	    f.remaining_seconds);
+	ok(f.remaining_seconds > 0.85 && f.remaining_seconds < 1.5 && f.downtime_seconds > 0.25 &&
+		f.downtime_seconds < 0.5,
+	    "the middle one of each is part of what is to come: %.3f s", f.remaining_seconds);
+	h.n = 1000;
+	for (size_t i = 0; i < MAX_HABIT; i++)
+		h.request[i] = h.tail[i] = 1;
+	forecast_make(&r, 1, LIBXC, &h, &f);
+	ok(f.downtime_seconds > 1 && f.downtime_seconds < 1.2, "the newest few count");
 	r.round[2].pages_sent = UNSEEN;
-	pause_learn(&h, &r);
-	ok(h.n == 1, "what was not seen teaches nothing");
+	habit_learn(&h, &r);
+	ok(h.n == 1000, "what was not seen teaches nothing");
+}
+
+/* A guest writes its page tables and its clock anew in however short a round. */
+static void
+test_least(void)
+{
+	static const int64_t dirtied[] = {400, 63};
+	const struct habit h = {.n = 2, .least = {70, 60}};
+	_cleanup_(record_done) struct migration_record r;
+	struct forecast f;
+
+	rounds(&r, 100000, 10000, dirtied, 2);
+	forecast_make(&r, 1, LIBXC, &no_pause, &f);
+	ok(f.rounds == 4, "by its curve alone a calm guest converges");
+	forecast_make(&r, 1, LIBXC, &h, &f);
+	ok(f.rounds == 5, "not so where no guest was ever calmer than the rule wants");
 }
 
 /* --- with the state machine's part --- */
@@ -326,7 +346,8 @@ main(void)
 	test_rules();
 	test_unknown();
 	test_fixed();
-	test_pauses();
+	test_habit();
+	test_least();
 	test_choice();
 	test_kept();
 	return done_testing();
