@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "base/util.h"
 
+#define MAX_PLAYED 1000	  /* rounds of a rule */
 #define MAX_POINTS 8	  /* newest rounds that tell how fast the guest dirties memory */
 #define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
 #define SATURATION 3.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
@@ -37,7 +38,7 @@ stop_rule_parse(const char *text, struct stop_rule *ret)
 	if (!colon || (size_t) (colon - text) >= sizeof(rounds))
 		return -EINVAL;
 	str_copy(rounds, (size_t) (colon - text) + 1, text);
-	if (parse_u64(rounds, 1, MAX_ROUND_NUMBER, &n) < 0 || parse_u64(colon + 1, 0, INT32_MAX, &pages) < 0)
+	if (parse_u64(rounds, 1, MAX_PLAYED, &n) < 0 || parse_u64(colon + 1, 0, INT32_MAX, &pages) < 0)
 		return -EINVAL;
 	*ret = (struct stop_rule){.name = "configured", .rounds = (int32_t) n, .pages = (int64_t) pages};
 	return 0;

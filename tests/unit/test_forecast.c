@@ -133,7 +133,7 @@ test_rules(void)
 		after(100000, 10000, full, 2, &rule).rounds == 30,
 	    "or made of two numbers");
 	ok(stop_rule_parse("xm", &rule) == -EINVAL && stop_rule_parse("5:", &rule) == -EINVAL &&
-		stop_rule_parse("0:50", &rule) == -EINVAL && stop_rule_parse(":50", &rule) == -EINVAL &&
+		stop_rule_parse("0:50", &rule) == -EINVAL && stop_rule_parse("1001:50", &rule) == -EINVAL && stop_rule_parse(":50", &rule) == -EINVAL &&
 		stop_rule_parse("5:-1", &rule) == -EINVAL && stop_rule_parse("99999999999999999999:5", &rule) == -EINVAL,
 	    "anything else is refused");
 }
