@@ -11,7 +11,7 @@
 #define MAX_PLAYED 1000	  /* rounds of a rule */
 #define MAX_POINTS 8	  /* newest rounds that tell how fast the guest dirties memory */
 #define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
-#define SATURATION 3.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
+#define SATURATION 2.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
 #define MARGIN 2.0	  /* a factor by which the pages dirtied may miss the curve */
 #define FIRST_REQUEST 0.1 /* s, until this host has shown its own */
 #define FIRST_TAIL 0.1

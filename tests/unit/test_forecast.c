@@ -11,6 +11,7 @@
 #include "observe/forecast.h"
 #include "observe/forecasts.h"
 #include "tests/tap.h"
+#include "tests/unit/world.h"
 
 #define LIBXC (&stop_rules[STOP_RULE_LIBXC])
 
@@ -283,7 +284,7 @@ test_choice(void)
 	inventory("XenServer", path);
 	ok(forecasts_choose(&f, "auto", path) == 0 && rounds_by(&f, TOOLSTACK_XAPI, false) == 5, "and XenServer another");
 	(void) unlink(path);
-	ok(forecasts_choose(&f, "7:50", "/nowhere") == 0 && rounds_by(&f, TOOLSTACK_XAPI, false) == 7 &&
+	ok(forecasts_choose(&f, "7:0", "/nowhere") == 0 && rounds_by(&f, TOOLSTACK_XAPI, false) == 7 &&
 		rounds_by(&f, TOOLSTACK_UNKNOWN, false) == 7,
 	    "a chosen rule is everybody's");
 	ok(forecasts_choose(&f, "never", "/nowhere") == -EINVAL, "one that is none is refused");
@@ -338,6 +339,40 @@ test_kept(void)
 	ok(f.habit.n == 1, "which a probe does not");
 }
 
+static double
+shown(const struct world *w, enum metric_id id)
+{
+	return w->s->n_migrations == 1 ? w->s->migration[0].value[METRIC_AT(id, MIGRATION)] : NAN;
+}
+
+/* The lab's migration, of which the events tell. */
+static void
+test_events(void)
+{
+	const double *host;
+	struct world w;
+
+	world_init(&w);
+	tick(&w, 40, A1);
+	for (size_t i = 0; i < 2; i++)
+		send(&w, lab_bpf(i));
+	ok(w.last.round[0].forecast.made && w.last.round[0].forecast.rounds == 5,
+	    "a harvest makes a forecast, by the rule of who carries the migration");
+	for (size_t i = 2; i < 7; i++)
+		send(&w, lab_bpf(i));
+	tick(&w, 55, A2);
+	host = w.s->host.value;
+	ok(w.done.result == RESULT_COMPLETED && !w.done.round[4].forecast.made,
+	    "each round has one but the last");
+	ok(host[METRIC_AT(M_HOST_FORECASTS, HOST)] == 1 && host[METRIC_AT(M_HOST_FORECAST_ERROR, HOST)] < 0.03 &&
+		host[METRIC_AT(M_HOST_FORECAST_ROUNDS_ERROR, HOST)] == 0,
+	    "the end judges it: %.4f", host[METRIC_AT(M_HOST_FORECAST_ERROR, HOST)]);
+	ok(shown(&w, M_MIGRATION_EXPECTED_ROUNDS) == 5 && shown(&w, M_MIGRATION_CONVERGING) == 0 &&
+		near(shown(&w, M_MIGRATION_FORECAST_ERROR), host[METRIC_AT(M_HOST_FORECAST_ERROR, HOST)]),
+	    "and both are shown with the migration");
+	world_done(&w);
+}
+
 int
 main(void)
 {
@@ -350,5 +385,6 @@ main(void)
 	test_least();
 	test_choice();
 	test_kept();
+	test_events();
 	return done_testing();
 }

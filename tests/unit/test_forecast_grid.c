@@ -83,36 +83,47 @@ five_rounds(const struct migration_record *r, size_t at)
 
 /* Every round to come takes as long as the last one and leaves as many pages. */
 static struct prediction
-like_last(const struct migration_record *r, size_t at)
+like_last(const struct migration_record *r, size_t at, const struct stop_rule *rule)
 {
 	const struct round *last = &r->round[at];
-	int32_t rounds = last->pages_dirtied == 0 ? last->n + 1 : last->pages_dirtied < FEW ? last->n + 2 : LIMIT;
+	int32_t rounds = last->pages_dirtied == 0 ? last->n + 1 : last->pages_dirtied < rule->pages ? last->n + 2 : LIMIT;
 
 	return (struct prediction){rounds, elapsed(r, at) + last->seconds * (rounds - (double) at), last->seconds};
 }
 
 static struct prediction
-predict(enum predictor who, const struct migration_record *r, size_t at, const struct habit *h)
+predict(enum predictor who, const struct migration_record *r, size_t at, const struct stop_rule *rule,
+    const struct habit *h)
 {
 	struct forecast f;
 
 	if (who == FIVE_ROUNDS)
 		return five_rounds(r, at);
 	if (who == LIKE_LAST)
-		return like_last(r, at);
-	forecast_make(r, at, &stop_rules[STOP_RULE_LIBXC], h, &f);
+		return like_last(r, at, rule);
+	forecast_make(r, at, rule, h, &f);
 	return (struct prediction){f.rounds, f.total_seconds, f.downtime_seconds};
 }
 
 /* A dirty rate that is higher or lower by a twentieth makes other rounds: the pages of round i go with its power i. */
 static bool
-near_boundary(const struct migration_record *r)
+near_boundary(const struct migration_record *r, int64_t few)
 {
 	for (size_t i = 0; i < r->n_rounds && i < LIMIT - 1; i++)
 		if (r->round[i].pages_dirtied > 0 &&
-		    fabs(log((double) r->round[i].pages_dirtied / FEW)) <= (double) (i + 1) * log(BOUNDARY))
+		    fabs(log((double) r->round[i].pages_dirtied / (double) few)) <= (double) (i + 1) * log(BOUNDARY))
 			return true;
 	return false;
+}
+
+/* The rounds that it would have had if pre-copy ended with one of fewer pages than that: those before are the same. */
+static int32_t
+rounds_of(const struct migration_record *r, int64_t few)
+{
+	for (size_t i = 0; i + 2 < r->n_rounds; i++)
+		if (r->round[i].pages_dirtied < few)
+			return (int32_t) i + 2;
+	return r->rounds_begun;
 }
 
 /* --- errors --- */
@@ -148,22 +159,23 @@ percentile(double *v, size_t n, double part)
 }
 
 static void
-judge(struct errors *e, const struct migration_record *r, const struct prediction *p)
+judge(struct errors *e, const struct migration_record *r, const struct prediction *p, int64_t few)
 {
 	double total = r->ended - r->started;
 
 	e->total[e->n] = fabs(p->total - total) / total;
 	e->downtime[e->n++] = fabs(p->downtime - r->downtime_seconds);
-	if (near_boundary(r))
+	if (near_boundary(r, few))
 		return;
 	e->counted++;
-	e->exact += p->rounds == r->rounds_begun;
+	e->exact += p->rounds == rounds_of(r, few);
 }
 
 /* The errors of the forecasts after round at (an index), or after an earlier one where there is none. */
 static void
-judge_all(const struct grid *g, size_t after, bool verbose, struct errors e[PARTS][PREDICTORS])
+judge_all(const struct grid *g, size_t after, int64_t few, bool verbose, struct errors e[PARTS][PREDICTORS])
 {
+	const struct stop_rule rule = {.rounds = LIMIT, .pages = few};
 	struct habit habit = {.n = 0};
 	const char *boot = "";
 
@@ -176,15 +188,15 @@ judge_all(const struct grid *g, size_t after, bool verbose, struct errors e[PART
 		if (strcmp(boot, r->boot_id) != 0)
 			habit = (struct habit){.n = 0};
 		boot = r->boot_id;
-		if (r->n_rounds < 2) /* there was nothing to foretell */
+		if (r->n_rounds < 2 || rounds_of(r, few) < (int32_t) at + 2) /* there was nothing to foretell */
 			continue;
 		for (int who = 0; who < PREDICTORS; who++) {
-			p[who] = predict(who, r, at, &habit);
-			judge(&e[part][who], r, &p[who]);
+			p[who] = predict(who, r, at, &rule, &habit);
+			judge(&e[part][who], r, &p[who], few);
 		}
 		if (verbose)
 			printf("# %-16s %s rounds %d of %d%s, total %.2f of %.2f s, downtime %.3f of %.3f s\n", g->name[i],
-			    part_names[part], p[MODEL].rounds, r->rounds_begun, near_boundary(r) ? " (boundary)" : "",
+			    part_names[part], p[MODEL].rounds, r->rounds_begun, near_boundary(r, few) ? " (boundary)" : "",
 			    p[MODEL].total, r->ended - r->started, p[MODEL].downtime, r->downtime_seconds);
 		if (part == TUNED)
 			habit_learn(&habit, r);
@@ -206,7 +218,7 @@ test_grid(const struct grid *g)
 
 	for (size_t after = 2; after-- > 0;) {
 		memset(e, 0, sizeof(e));
-		judge_all(g, after, after == 1, e);
+		judge_all(g, after, FEW, after == 1, e);
 		for (int part = 0; part < PARTS; part++)
 			for (int who = 0; who < PREDICTORS; who++)
 				show(&e[part][who], part, who, after);
@@ -270,6 +282,35 @@ test_published(void)
 	    f.remaining_seconds - f.downtime_seconds, came, f.downtime_seconds);
 }
 
+/* The lab's guests dirty more than libxc's few pages in however short a round: rules of more show whether rounds are
+ * counted. */
+static void
+test_rounds(const struct grid *g)
+{
+	static const int64_t few[] = {100, 200, 400, 800, 1600, 3200};
+	struct errors e[PARTS][PREDICTORS];
+
+	for (size_t after = 0; after < 3; after++) {
+		size_t exact[PREDICTORS] = {0}, counted = 0;
+
+		for (size_t i = 0; i < ARRAY_SIZE(few); i++) {
+			memset(e, 0, sizeof(e));
+			judge_all(g, after, few[i], false, e);
+			for (int part = 0; part < PARTS; part++) {
+				counted += e[part][MODEL].counted;
+				for (int who = 0; who < PREDICTORS; who++)
+					exact[who] += e[part][who].exact;
+			}
+		}
+		printf("# rules of 100 to 3200 pages, after round %zu: rounds exact of %zu: %zu; by %s %zu, by %s %zu\n",
+		    after, counted, exact[MODEL], predictor_names[FIVE_ROUNDS], exact[FIVE_ROUNDS],
+		    predictor_names[LIKE_LAST], exact[LIKE_LAST]);
+		ok(exact[MODEL] >= exact[FIVE_ROUNDS] && 10 * exact[MODEL] >= counted * (5 + 2 * after),
+		    "of rounds under rules of more pages the count is right for %zu %% of the migrations",
+		    counted ? 100 * exact[MODEL] / counted : 0);
+	}
+}
+
 int
 main(void)
 {
@@ -281,6 +322,7 @@ main(void)
 	test_published();
 	ok(g.n >= 18, "%zu migrations of the lab are judged", g.n);
 	test_grid(&g);
+	test_rounds(&g);
 	for (size_t i = 0; i < g.n; i++)
 		record_done(&g.record[i]);
 	return done_testing();
