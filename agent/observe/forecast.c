@@ -9,6 +9,7 @@
 #include "base/util.h"
 
 #define MAX_PLAYED 1000	  /* rounds of a rule */
+#define MAX_LEAST 256	  /* pages; more is no kernel's own */
 #define MAX_POINTS 8	  /* newest rounds that tell how fast the guest dirties memory */
 #define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
 #define SATURATION 2.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
@@ -102,35 +103,58 @@ fit_link(const struct migration_record *r, size_t at)
 
 struct point {
 	double seconds, pages;
+	size_t round; /* a larger one is newer */
 };
 
 struct guest {
-	struct point point[MAX_POINTS]; /* newest first */
+	struct point point[MAX_POINTS]; /* the shortest first */
 	size_t n;
 	double least; /* pages, within however short a time */
 };
 
-/* Of rounds that took about the same time the newest tells how the guest is now. What no migration of this host was
- * below, as page tables are written anew after each harvest, this one will not be either. */
+/* After each harvest a kernel writes its page tables, its clock and its stacks anew, so that no round finds less: what
+ * none of this host's migrations fell below, nor this one. */
+static double
+least_of(const struct guest *g, const struct habit *h)
+{
+	double least = h->n ? MAX_LEAST : 0;
+
+	for (unsigned i = 0; i < h->n && i < MAX_HABIT; i++)
+		least = fmin(least, h->least[i]);
+	for (size_t i = 0; i < g->n; i++)
+		least = fmin(least, g->point[i].pages);
+	return least;
+}
+
+static bool
+has_length(const struct guest *g, double seconds)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		double ratio = seconds / g->point[i].seconds;
+
+		if (ratio < SAME_LENGTH && ratio > 1 / SAME_LENGTH)
+			return true;
+	}
+	return false;
+}
+
+/* Of rounds that took about the same time the newest tells how the guest is now. */
 static void
 fit_guest(const struct migration_record *r, size_t at, const struct habit *h, struct guest *g)
 {
 	g->n = 0;
-	g->least = h->n ? h->least[0] : 0;
-	for (unsigned i = 1; i < h->n && i < MAX_HABIT; i++)
-		g->least = fmin(g->least, h->least[i]);
 	for (size_t i = at + 1; i-- > 0 && g->n < MAX_POINTS;) {
 		const struct round *round = &r->round[i];
-		bool known = !is_over(round);
+		size_t k = g->n;
 
-		for (size_t k = 0; k < g->n && !known; k++) {
-			double ratio = round->seconds / g->point[k].seconds;
-
-			known = ratio < SAME_LENGTH && ratio > 1 / SAME_LENGTH;
-		}
-		if (!known)
-			g->point[g->n++] = (struct point){round->seconds, (double) round->pages_dirtied};
+		if (!is_over(round) || has_length(g, round->seconds))
+			continue;
+		for (; k > 0 && g->point[k - 1].seconds > round->seconds; k--)
+			g->point[k] = g->point[k - 1];
+		g->point[k] = (struct point){round->seconds, (double) round->pages_dirtied, i};
+		g->n++;
 	}
+	g->least = least_of(g, h);
 }
 
 /* The curve through p, from the origin, that is a straight line for bend 0 and flat beyond p for a large one:
@@ -160,35 +184,18 @@ bend_between(const struct point *a, const struct point *b)
 	return low;
 }
 
-/* The two rounds whose lengths are nearest to t, if possible on both sides of it; first: the shorter. */
-static void
-nearest(const struct guest *g, double t, const struct point **ret_first, const struct point **ret_second)
-{
-	const struct point *below[2] = {NULL, NULL}, *above[2] = {NULL, NULL};
-
-	for (size_t i = 0; i < g->n; i++) {
-		const struct point *p = &g->point[i], **side = p->seconds <= t ? below : above;
-		double sign = p->seconds <= t ? -1 : 1;
-
-		if (!side[0] || sign * p->seconds < sign * side[0]->seconds) {
-			side[1] = side[0];
-			side[0] = p;
-		} else if (!side[1] || sign * p->seconds < sign * side[1]->seconds)
-			side[1] = p;
-	}
-	*ret_first = below[0] && !above[0] ? below[1] : below[0] ? below[0] : above[0];
-	*ret_second = above[0] ? (below[0] ? above[0] : above[1]) : below[0];
-}
-
+/* By the two rounds whose lengths are nearest to t, if possible on both sides of it. */
 static double
 dirtied_by_curve(const struct guest *g, double t)
 {
-	const struct point *a, *b, *newer;
+	const struct point *a = g->point, *b, *newer;
 
-	nearest(g, t, &a, &b);
-	if (!a || !b)
-		return curve(&g->point[0], SATURATION, t);
-	newer = a < b ? a : b;
+	if (g->n == 1)
+		return curve(a, SATURATION, t);
+	while (a + 2 < g->point + g->n && a[1].seconds <= t)
+		a++;
+	b = a + 1;
+	newer = a->round > b->round ? a : b;
 	if (b->pages <= a->pages)
 		return curve(newer, SATURATION, t);
 	if (b->pages * a->seconds >= a->pages * b->seconds) /* as if it had paused: it has another phase now */

@@ -228,7 +228,8 @@ static void
 test_least(void)
 {
 	static const int64_t dirtied[] = {400, 63};
-	const struct habit h = {.n = 2, .least = {70, 60}};
+	static const int64_t shrinking[] = {4000, 1000};
+	const struct habit h = {.n = 2, .least = {70, 60}}, busy = {.n = 1, .least = {5000}};
 	_cleanup_(record_done) struct migration_record r;
 	struct forecast f;
 
@@ -237,6 +238,12 @@ test_least(void)
 	ok(f.rounds == 4, "by its curve alone a calm guest converges");
 	forecast_make(&r, 1, LIBXC, &h, &f);
 	ok(f.rounds == 5, "not so where no guest was ever calmer than the rule wants");
+	f = after(100000, 10000, shrinking, 2, LIBXC);
+	ok(f.downtime_seconds < 0.02, "one whose rounds shrink has a short pause: %.4f s", f.downtime_seconds);
+	record_done(&r);
+	rounds(&r, 100000, 10000, shrinking, 2);
+	forecast_make(&r, 1, LIBXC, &busy, &f);
+	ok(f.downtime_seconds < 0.03, "whatever busier guests this host has seen: %.4f s", f.downtime_seconds);
 }
 
 /* --- with the state machine's part --- */
