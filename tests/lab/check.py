@@ -12,6 +12,7 @@ import sys
 import traceback
 
 import check_api
+import check_events
 import check_features
 import check_overhead
 import check_rounds
@@ -127,6 +128,7 @@ def check_boot(tap, boot, directory):
     check_rounds.check(tap, boot, witness, steps, records)
     followed = check_overhead.check(tap, boot, witness, steps, records)
     api = check_api.check(tap, witness, journal)
+    check_events.check(tap, witness, journal)
     check_features.check(tap, boot, witness, api.json('features.json'))
     check_store.check(tap, witness, journal, domains=4)
     check_usage(tap, boot, witness)
