@@ -3,6 +3,7 @@
 #define STRBUF_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A growing text. Zero-initialised is empty; text is NULL or terminated. */
 struct strbuf {
@@ -17,6 +18,7 @@ void strbuf_printf(struct strbuf *b, const char *format, ...) __attribute__((for
 
 /* The shortest decimal text that reads back as v; NaN, +Inf and -Inf as OpenMetrics writes them. */
 void strbuf_number(struct strbuf *b, double v);
+void strbuf_integer(struct strbuf *b, int64_t v);
 
 /* The text of a label's value: \, " and line ends escaped, other control characters and bytes that
  * are not UTF-8 replaced by U+FFFD. */

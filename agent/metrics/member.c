@@ -36,6 +36,17 @@ gen_number(yajl_gen g, double v)
 	strbuf_done(&b);
 }
 
+/* Not by yajl_gen_integer, which asks printf: a record has hundreds of them. */
+static void
+gen_integer(yajl_gen g, int64_t v)
+{
+	struct strbuf b = {NULL, 0, 0};
+
+	strbuf_integer(&b, v);
+	(void) yajl_gen_number(g, b.text, b.n);
+	strbuf_done(&b);
+}
+
 static void
 gen_ratio(yajl_gen g, double v)
 {
@@ -92,7 +103,7 @@ gen_member(yajl_gen g, const struct member *m, const char *p)
 		}
 		/* fall through */
 	case NATURAL:
-		(void) yajl_gen_integer(g, get_integer(m, p));
+		gen_integer(g, get_integer(m, p));
 		break;
 	case NUMBER:
 		memcpy(&number, p, sizeof(number));

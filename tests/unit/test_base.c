@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -110,6 +111,59 @@ test_text(void)
 	strbuf_number(&b, NAN);
 	ok(strcmp(b.text, "0.1 1e+15 NaN") == 0, "numbers are short and exact: %s", b.text);
 	strbuf_done(&b);
+	strbuf_integer(&b, 0);
+	strbuf_integer(&b, INT64_MIN);
+	strbuf_integer(&b, INT64_MAX);
+	ok(strcmp(b.text, "0-92233720368547758089223372036854775807") == 0, "integers are written whole: %s", b.text);
+	strbuf_done(&b);
+}
+
+/* As printf writes them, with the fewest digits of 15, 16 and 17 that read back. */
+static bool
+is_shortest(double v)
+{
+	struct strbuf b = {NULL, 0, 0};
+	char text[32];
+	bool same;
+
+	for (int digits = 15; digits <= 17; digits++) {
+		(void) snprintf(text, sizeof(text), "%.*g", digits, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	strbuf_number(&b, v);
+	same = strcmp(b.text, text) == 0;
+	if (!same)
+		ok(0, "%s is written as %s", text, b.text);
+	strbuf_done(&b);
+	return same;
+}
+
+static void
+test_numbers(void)
+{
+	static const double some[] = {0, -0.0, 1, -1, 0.5, 1e-4, 9.9999999999999991e-05, 0.00013259, 999999999999999, 1e15,
+	    8192, 4503599627370496.5, 2600000000, 1795426259.5699444, 7.673493385314941, 0.1 + 0.2, -1795426259.5,
+	    5e-324, DBL_MAX, DBL_MIN, 1.0 / 3, 2.0 / 3e4, 0.30000000000000004, 123456789012345.67};
+	uint64_t state = 88172645463325252u; /* xorshift, so that each run has the same */
+	bool same = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(some); i++)
+		same = is_shortest(some[i]) && same;
+	ok(same, "a number is written as printf does, if that took the fewest digits");
+	for (int e = -20; e < 60 && same; e++) /* on both sides of each power of two, where doubles lie unevenly */
+		same = is_shortest(ldexp(1, e)) && is_shortest(nextafter(ldexp(1, e), 0)) &&
+		    is_shortest(-nextafter(ldexp(1, e), 1e300));
+	ok(same, "around the powers of two");
+	for (int i = 0; i < 30000 && same; i++) {
+		double v;
+
+		state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+		v = (double) (state >> 11) * 0x1p-53;
+		same = is_shortest(1.8e9 + v * 1e6) && is_shortest(v * 10) && is_shortest(v / 100) && is_shortest(v * 1e15) &&
+		    is_shortest((double) (state >> 40) / 1e6);
+	}
+	ok(same, "times, durations and others at random");
 }
 
 static void
@@ -176,6 +230,7 @@ main(void)
 	test_times();
 	test_words();
 	test_text();
+	test_numbers();
 	test_config();
 	test_rest();
 	return done_testing();
