@@ -186,7 +186,8 @@ bool record_forecast_error(const struct migration_record *r, struct forecast_err
 /* Writes the record as one JSON object, null for what nobody saw. */
 void record_gen(yajl_gen g, const struct migration_record *r);
 
-/* The same with what is not shown, for the journal of what is under way. */
+/* What record_parse needs to have the same record again, with what is not shown, without what is made of other members:
+ * for the journal of what is under way. */
 void record_gen_open(yajl_gen g, const struct migration_record *r);
 
 /* Reads what either of them wrote. -EBADMSG: not such an object, or a member of the wrong kind; -EFBIG:

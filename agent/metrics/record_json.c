@@ -225,9 +225,10 @@ static const struct member evidence_members[] = {
     EVIDENCE(FLAG, away),
 };
 
-/* whole: of the record; else of a round, or of the final pass if that is NULL. */
+/* whole: of the record; else of a round, or of the final pass if that is NULL. open: without the figures, which nobody
+ * reads back. */
 static void
-gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *round, bool whole)
+gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *round, bool whole, bool open)
 {
 	const struct overhead *o = round ? &round->overhead : whole ? &r->overhead : &r->final.overhead;
 	struct overhead_figures f;
@@ -237,22 +238,22 @@ gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *r
 		(void) yajl_gen_null(g);
 		return;
 	}
-	if (whole)
+	if (whole && !open)
 		overhead_of_record(r, &f);
-	else
+	if (!whole && !open)
 		overhead_of_pass(r, round, &f);
 	(void) yajl_gen_map_open(g);
 	if (whole)
 		members_gen(g, traced_members, ARRAY_SIZE(traced_members), r);
 	else
-		members_gen(g, &tracked_member, 1, &f);
+		members_gen(g, &tracked_member, open ? 0 : 1, &f);
 	members_gen(g, sum_members, ARRAY_SIZE(sum_members), o);
-	members_gen(g, figure_members, ARRAY_SIZE(figure_members), &f);
+	members_gen(g, figure_members, open ? 0 : ARRAY_SIZE(figure_members), &f);
 	(void) yajl_gen_map_close(g);
 }
 
 static void
-gen_final(yajl_gen g, const struct migration_record *r)
+gen_final(yajl_gen g, const struct migration_record *r, bool open)
 {
 	members_gen_text(g, "final");
 	if (!r->final.begun) {
@@ -261,7 +262,7 @@ gen_final(yajl_gen g, const struct migration_record *r)
 	}
 	(void) yajl_gen_map_open(g);
 	members_gen(g, final_members, ARRAY_SIZE(final_members), &r->final);
-	gen_overhead(g, r, NULL, false);
+	gen_overhead(g, r, NULL, false, open);
 	(void) yajl_gen_map_close(g);
 }
 
@@ -303,14 +304,14 @@ gen_record(yajl_gen g, const struct migration_record *r, bool open)
 	for (size_t i = 0; i < r->n_rounds; i++) {
 		(void) yajl_gen_map_open(g);
 		members_gen(g, round_members, ARRAY_SIZE(round_members), &r->round[i]);
-		gen_overhead(g, r, &r->round[i], false);
+		gen_overhead(g, r, &r->round[i], false, open);
 		(void) yajl_gen_map_close(g);
 	}
 	(void) yajl_gen_array_close(g);
-	gen_final(g, r);
+	gen_final(g, r, open);
 	members_gen(g, tail_members, ARRAY_SIZE(tail_members), r);
 	gen_forecasts(g, r);
-	gen_overhead(g, r, NULL, true);
+	gen_overhead(g, r, NULL, true, open);
 	if (open) {
 		members_gen_text(g, "evidence");
 		(void) yajl_gen_map_open(g);
