@@ -19,6 +19,7 @@
 #define MAX_PROCESSES 65536
 #define MAX_STAT 1024
 #define MAX_CMDLINE 4096
+#define CHECK_SECONDS 1.0 /* between two looks at the helpers, of which the kernel tells the end */
 #define SETTLE_SECONDS                                                                             \
 	2.0 /* so long a process may still execute another program after its fork                  \
 	     */
@@ -37,6 +38,7 @@ struct proc_watch {
 	int events; /* the kernel's process events; -1: they are not to be had, scan at each read */
 	bool scan_due; /* with events: at the start, and when some were lost */
 	bool ends;     /* the filter lets ends through */
+	double checked; /* the helpers were; 0: they are to be */
 	struct proc_helper helper[MAX_HELPERS];
 	struct proc_helper ended; /* the newest: its toolstack's end may have killed it, and be told after its own */
 	double ended_at;	  /* CLOCK_MONOTONIC */
@@ -183,6 +185,7 @@ follow_ends(struct proc_watch *o, double now)
 
 	if (o->events >= 0 && ends != o->ends && proc_events_filter(o->events, ends) == 0)
 		o->ends = ends;
+	o->checked = 0;
 }
 
 /* Looks whether the process is a helper that is not known yet, and tells it. */
@@ -278,12 +281,15 @@ process_ended(const struct watch_call *c, const struct proc_event_seen *seen)
 		tell_orphan(c, &o->ended, seen);
 }
 
-/* Asks after each helper: an end may have come before the filter let it through. */
+/* Asks after each helper: an end may have come before the filter let it through, or have been lost. */
 static void
 check_helpers(const struct watch_call *c)
 {
 	struct proc_watch *o = c->o;
 
+	if (o->events >= 0 && c->now->mono - o->checked < CHECK_SECONDS)
+		return;
+	o->checked = c->now->mono;
 	for (size_t i = o->helpers; i-- > 0;)
 		if (!runs(dirfd(o->proc), o->helper[i].pid, o->helper[i].started))
 			end(c, i, c->now->mono, -1);
