@@ -40,8 +40,8 @@ static const struct probe progress[] = {
     {'p', "single", "xc_report_progress_single", "text=+0(%si):string",
 	"text == \"Start of stream\" || text == \"Domain now suspended\" || "
 	"text == \"End of stream\" || text == \"Complete\""},
-    /* libxc tells each 1024 pages; this lets one in 64 MiB through */
-    {'p', "step", "xc_report_progress_step", "done=%si:u64 total=%dx:u64", "!(done & 16383)"},
+    /* libxc tells each 1024 pages; this lets one in 256 MiB through, the kernel's text of which costs more than ours */
+    {'p', "step", "xc_report_progress_step", "done=%si:u64 total=%dx:u64", "!(done & 65535)"},
 };
 
 /* From 4.16 on: stats is the seventh argument, on the stack; when the function has returned, the
