@@ -70,6 +70,8 @@ sums_sweep(struct trace_sums *s)
 			free(v);
 		}
 	}
+	if (n == s->n)
+		return;
 	s->n = n;
 	enter_all(s);
 }
