@@ -24,7 +24,9 @@ struct watch {
 	void *arg;
 	struct loop *loop;
 	uint32_t events;
-	int rest; /* the timer that ends its rest; 0: it has none */
+	double period; /* of a timer */
+	int rest;      /* the timer that ends its rests; 0: it has none yet */
+	bool resting;
 };
 
 struct loop {
@@ -126,28 +128,51 @@ to_timespec(double s)
 	return t;
 }
 
+static int
+set_timer(int fd, double first, double period)
+{
+	struct itimerspec spec = {.it_value = to_timespec(first)};
+
+	if (period > 0)
+		spec.it_interval = to_timespec(period);
+	return timerfd_settime(fd, 0, &spec, NULL) < 0 ? -errno : 0;
+}
+
 int
 loop_every(struct loop *l, double first, double period, loop_fn *fn, void *arg)
 {
-	struct itimerspec spec = {.it_value = to_timespec(first), .it_interval = to_timespec(period)};
 	_cleanup_(closep) int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	int id = fd, r;
 
 	if (fd < 0)
 		return -errno;
-	if (timerfd_settime(fd, 0, &spec, NULL) < 0)
-		return -errno;
-	r = add(l, fd, WATCH_TIMER, EPOLLIN, fn, arg);
+	r = set_timer(fd, first, period);
+	if (r == 0)
+		r = add(l, fd, WATCH_TIMER, EPOLLIN, fn, arg);
 	if (r < 0)
 		return r;
+	l->watch[fd].period = period;
 	fd = -1;
 	return id;
+}
+
+static bool
+is_timer(const struct loop *l, int id)
+{
+	return id >= 0 && id < MAX_WATCHES && l->watch[id].kind == WATCH_TIMER;
+}
+
+void
+loop_again(struct loop *l, int id, double first)
+{
+	if (is_timer(l, id))
+		(void) set_timer(id, first, l->watch[id].period);
 }
 
 void
 loop_cancel(struct loop *l, int id)
 {
-	if (id < 0 || id >= MAX_WATCHES || l->watch[id].kind != WATCH_TIMER)
+	if (!is_timer(l, id))
 		return;
 	loop_remove(l, id);
 	(void) close(id);
@@ -159,8 +184,7 @@ end_rest(void *arg, uint32_t events, const struct tick *now)
 	struct watch *w = arg;
 
 	(void) events, (void) now;
-	loop_cancel(w->loop, w->rest);
-	w->rest = 0;
+	w->resting = false;
 	(void) loop_modify(w->loop, (int) (w - w->loop->watch), w->events);
 }
 
@@ -169,11 +193,15 @@ loop_rest(struct loop *l, int fd, double seconds)
 {
 	struct watch *w;
 
-	if (fd < 0 || fd >= MAX_WATCHES || l->watch[fd].kind != WATCH_FD || l->watch[fd].rest > 0)
+	if (fd < 0 || fd >= MAX_WATCHES || l->watch[fd].kind != WATCH_FD || l->watch[fd].resting)
 		return;
 	w = &l->watch[fd];
-	w->rest = loop_every(l, seconds, seconds, end_rest, w);
 	if (w->rest > 0)
+		loop_again(l, w->rest, seconds);
+	else
+		w->rest = loop_every(l, seconds, 0, end_rest, w);
+	w->resting = w->rest > 0;
+	if (w->resting)
 		(void) loop_modify(l, fd, 0);
 }
 

@@ -503,8 +503,9 @@ arm(struct trace *t, double now)
 	if (t->timer >= 0 && t->armed > now && t->armed <= at) /* it comes first, and asks again */
 		return;
 	if (t->timer >= 0)
-		loop_cancel(t->loop, t->timer);
-	t->timer = loop_every(t->loop, MAX(at - now, 0), READ_SECONDS, on_timer, t);
+		loop_again(t->loop, t->timer, MAX(at - now, 0));
+	else
+		t->timer = loop_every(t->loop, MAX(at - now, 0), READ_SECONDS, on_timer, t);
 	t->armed = at;
 }
 
