@@ -9,6 +9,7 @@
 
 #define XL_ROUNDS 5	 /* SPP_MAX_ITERATIONS of libxc, for whoever brings no policy of his own */
 #define XAPI_ROUNDS 4	 /* of XenServer's emu-manager */
+#define WAIT_SECONDS 1.0 /* what can wait is then said */
 #define MAX_SECONDS 1e10 /* on any clock */
 
 struct migrations *
@@ -122,11 +123,26 @@ migration_nothing_missed(const struct migrations *m, const struct open *o)
 }
 
 void
-migration_say(struct migrations *m, const struct open *o, enum record_change change,
-    const struct round *round)
+migration_say(struct migrations *m, struct open *o, enum record_change change, const struct round *round)
 {
+	o->waits = NAN;
 	if (o->shown)
 		m->fn(m->arg, change, &o->r, round);
+}
+
+void
+migration_say_later(struct open *o, double at)
+{
+	o->waits = isnan(o->waits) ? at : o->waits;
+}
+
+/* A record is written and sent whole: what libxc says and the windows add to each round are four words of it. */
+static void
+say_what_waits(struct migrations *m, double now)
+{
+	for (size_t i = 0; i < m->n_open; i++)
+		if (now - m->open[i]->waits >= WAIT_SECONDS)
+			migration_say(m, m->open[i], RECORD_CHANGED, NULL);
 }
 
 /* -- begin and end -- */
@@ -181,7 +197,7 @@ migration_begin(struct migrations *m, const struct tick *now, uint32_t domid, pi
 	o->r.started = migration_stamp(o, at);
 	make_id(m, &o->r, o->r.started);
 	o->begun = at;
-	o->helper_gone = o->missing = o->traced = o->logged.over = NAN;
+	o->helper_gone = o->missing = o->traced = o->waits = o->logged.over = NAN;
 	o->logged.round = -1;
 	o->logged.last = at;
 	o->kind = -1;
@@ -304,7 +320,7 @@ static void
 word(struct migrations *m, const struct event *e)
 {
 	struct open *o = find_by_pid(m, e->pid);
-	bool final, changed;
+	bool final;
 
 	if (!o || o->r.direction == DIRECTION_IN)
 		return;
@@ -321,12 +337,11 @@ word(struct migrations *m, const struct event *e)
 		return;
 	if (e->kind == EVENT_STEP && o->name.given && rounds_contradict(&o->r, o->name.number, e->total))
 		migration_contradicted(m, o, CONTRADICTION_PAGES);
-	if (e->kind == EVENT_ROUND_NAMED)
-		changed = rounds_named(&o->r, &o->name, e->number, migration_stamp(o, e->at));
-	else
-		changed = o->name.given && rounds_total(&o->r, o->name.number, e->total);
-	if (changed)
-		migration_say(m, o, RECORD_CHANGED, NULL);
+	if (e->kind == EVENT_ROUND_NAMED) {
+		if (rounds_named(&o->r, &o->name, e->number, migration_stamp(o, e->at)))
+			migration_say(m, o, RECORD_CHANGED, NULL);
+	} else if (o->name.given && rounds_total(&o->r, o->name.number, e->total))
+		migration_say_later(o, e->at);
 }
 
 /* -- processes -- */
@@ -531,6 +546,7 @@ migrations_event(struct migrations *m, const struct event *e, const struct tick 
 		migration_window(m, e);
 		break;
 	}
+	say_what_waits(m, now->mono);
 }
 
 size_t

@@ -53,6 +53,7 @@ struct open {
 	double helper_gone; /* NAN: it is there, or nobody knows */
 	double missing;	    /* since when its domain is gone; NAN */
 	double traced;	    /* the end of its newest trace window; NAN */
+	double waits;	    /* since when it has changed in what need not be said at once; NAN: it has not */
 	bool shown;	    /* RECORD_BEGUN was said */
 	bool resumed;	    /* and no log-dirty operation was seen since */
 	bool identified;    /* by a list of domains newer than the record */
@@ -103,8 +104,9 @@ struct open *migration_begin(
 void migration_show(struct migrations *m, struct open *o);
 
 /* Says that a record changed, if it is shown. */
-void migration_say(struct migrations *m, const struct open *o, enum record_change change,
-    const struct round *round);
+void migration_say(struct migrations *m, struct open *o, enum record_change change, const struct round *round);
+/* The same of what became known at this monotonic time and can wait: for the next word, or a second. */
+void migration_say_later(struct open *o, double at);
 
 /* Ends a record that is shown by its verdict and frees it; false if there is none yet. */
 bool migration_try_end(struct migrations *m, struct open *o, const struct sight *s, double now);

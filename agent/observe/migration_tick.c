@@ -253,7 +253,7 @@ judge(struct migrations *m, struct open *o, const struct sample *s)
 	if (!(off > s->at.mono) && !awaits_window(o, off, s->at.mono) && !(o->helper_gone > s->at.mono) &&
 	    migration_try_end(m, o, &sight, s->at.mono))
 		return;
-	if (o->changed)
+	if (o->changed || !isnan(o->waits))
 		migration_say(m, o, RECORD_CHANGED, NULL);
 	o->changed = false;
 }
@@ -316,7 +316,7 @@ migrations_resume(
 		o->r.evidence.epoch = now->real - now->mono;
 	o->begun = now->mono;
 	o->helper_gone = alive ? NAN : now->mono;
-	o->missing = o->traced = o->logged.over = NAN;
+	o->missing = o->traced = o->waits = o->logged.over = NAN;
 	o->logged.round = -1;
 	o->logged.last = now->mono;
 	o->shown = o->resumed = true;

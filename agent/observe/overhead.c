@@ -191,6 +191,7 @@ migration_window(struct migrations *m, const struct event *e)
 	struct open *o = migration_find_tracked(m, e->domid);
 	bool over, same = d && o && strcmp(d->uuid, o->r.uuid) == 0;
 	enum tracking_mode mode;
+	enum mode_source source;
 
 	tracking_window(m->tracking, e, d ? d->uuid : "", d ? d->vcpus : UNSEEN);
 	if (!o)
@@ -199,7 +200,10 @@ migration_window(struct migrations *m, const struct event *e)
 	if (!overhead_take(&o->r, e, same ? d->vcpus : UNSEEN, &over))
 		return;
 	mode = o->r.tracking_mode;
+	source = o->r.mode_source;
 	migration_judge_mode(m, o);
-	if (over || o->r.tracking_mode != mode) /* the others are told with their pass's end */
+	if (o->r.tracking_mode != mode || o->r.mode_source != source)
 		migration_say(m, o, RECORD_CHANGED, NULL);
+	else if (over) /* the others are told with their pass's end */
+		migration_say_later(o, e->at);
 }

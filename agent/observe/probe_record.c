@@ -172,7 +172,7 @@ void
 migration_judge_probe(struct migrations *m, struct open *o, const struct sight *s)
 {
 	if (!o->resumed) {
-		if (o->changed)
+		if (o->changed || !isnan(o->waits))
 			migration_say(m, o, RECORD_CHANGED, NULL);
 		return;
 	}

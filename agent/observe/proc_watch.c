@@ -185,7 +185,6 @@ follow_ends(struct proc_watch *o, double now)
 
 	if (o->events >= 0 && ends != o->ends && proc_events_filter(o->events, ends) == 0)
 		o->ends = ends;
-	o->checked = 0;
 }
 
 /* Looks whether the process is a helper that is not known yet, and tells it. */
@@ -222,6 +221,7 @@ look(const struct watch_call *c, pid_t pid)
 	str_copy(h.comm, sizeof(h.comm), s.comm);
 	str_copy(h.parent_comm, sizeof(h.parent_comm), parent.comm);
 	o->helper[o->helpers++] = h;
+	o->checked = 0;
 	follow_ends(o, c->now->mono);
 	e = event_of(&h, EVENT_PROCESS_BEGIN, began_at(s.started, c->now));
 	c->fn(c->arg, &e);

@@ -159,6 +159,7 @@ test_between(void)
 	e = window_of(&l, 0, 1, 1);
 	e.window.count[TRACE_VIOLATION] /= 2;
 	send(&w, e);
+	look(&w, &l, e.at + 0.5, before, 2);
 	ok(w.last.tracking_mode == TRACKING_EPT_WP && w.last.mode_source == MODE_SOURCE_INFERRED &&
 		strstr(w.last.mode_note, "fits neither"),
 	    "what fits nothing stays inferred, with a note: %s", w.last.mode_note);
@@ -213,6 +214,7 @@ test_restart(void)
 		if (i > 0)
 			send(&w, window_of(&l, i - 1, 1, 1));
 	}
+	look(&w, &l, 51.9, before, 2); /* else the newest window might be lost */
 	through_journal(&w.last, &open);
 	world_done(&w);
 

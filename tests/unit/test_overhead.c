@@ -446,11 +446,12 @@ test_times(void)
 	ok(w.ended == 0, "a record waits for the window that OFF has cut");
 	w.changed = 0;
 	send(&w, window_of(l, 5, 1, 1));
-	ok(w.changed == 1 && w.last.final.overhead.windows == 1, "which is told when it comes");
+	ok(w.changed == 0 && w.last.final.overhead.windows == 0, "which is not told at once");
 	e = window_of(l, 5, 1, 1);
 	e.window.from = e.at;
 	e.at += 1;
 	send(&w, e);
+	ok(w.changed == 1 && w.last.final.overhead.windows == 1, "but within a second");
 	ok(w.last.overhead.windows == 6, "one after OFF is none of it");
 	look(&w, l, l->op[6].at + 3, after, 2);
 	ok(w.ended == 1 && near(w.done.overhead.traced_seconds, l->op[6].at - l->op[0].at),
