@@ -12,7 +12,8 @@
 struct migrations;
 
 /* What happened to a record; handed over at once. RECORD_CHANGED: something else became known, as
- * the domain's name or that log-dirty is off. RECORD_BEGUN comes first and RECORD_ENDED last, each
+ * the domain's name or that log-dirty is off; exits of a pass that has ended, and how many frames one has, are handed
+ * over with the record's next word, with the next event a second later, or in the next tick. RECORD_BEGUN comes first and RECORD_ENDED last, each
  * once. */
 enum record_change { RECORD_BEGUN, RECORD_ROUND, RECORD_FINAL, RECORD_CHANGED, RECORD_ENDED };
 
