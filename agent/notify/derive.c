@@ -52,12 +52,6 @@ name_it(const struct migration_record *r, char *buf, size_t n)
 		(void) snprintf(buf, n, "%s of domain %u", part(r->direction), r->domid);
 }
 
-static double
-count(int64_t n)
-{
-	return n == UNSEEN ? NAN : (double) n;
-}
-
 static void
 add_end(struct notice *n, const struct migration_record *r)
 {
@@ -93,24 +87,21 @@ say_failed(struct notice *n, const char *what, const struct migration_record *r)
 	notice_text(n, "reason", r->reason);
 }
 
-/* The newest forecast; the record has one. */
+/* The record has a forecast. */
 static void
 say_not_converging(struct notice *n, const char *what, const struct migration_record *r)
 {
-	const struct round *round = NULL;
+	const struct forecast *f = record_forecast(r);
 	char pause[64] = "";
 
-	for (size_t i = 0; i < r->n_rounds; i++)
-		if (r->round[i].forecast.made)
-			round = &r->round[i];
-	if (isfinite(round->forecast.downtime_seconds))
-		(void) snprintf(pause, sizeof(pause), ", with a pause of about %.1f s",
-		    round->forecast.downtime_seconds);
+	if (isfinite(f->downtime_seconds))
+		(void) snprintf(pause, sizeof(pause), ", and the guest be paused for about %.1f s",
+		    f->downtime_seconds);
 	notice_say(n, "%s is not expected to converge: pre-copy will end by the limit of rounds%s, unless it is "
 	    "stopped or the guest writes less.", what, pause);
 	notice_number(n, "rounds", r->rounds_begun);
-	notice_number(n, "pages_dirtied", count(round->pages_dirtied));
-	notice_number(n, "expected_downtime_seconds", round->forecast.downtime_seconds);
+	notice_number(n, "expected_rounds", f->rounds == UNSEEN ? NAN : f->rounds);
+	notice_number(n, "expected_downtime_seconds", f->downtime_seconds);
 }
 
 static void
