@@ -11,10 +11,10 @@
  * anything: events and samples go in, records come out. */
 struct migrations;
 
-/* What happened to a record; handed over at once. RECORD_CHANGED: something else became known, as
- * the domain's name or that log-dirty is off; exits of a pass that has ended, and how many frames one has, are handed
- * over with the record's next word, with the next event a second later, or in the next tick. RECORD_BEGUN comes first and RECORD_ENDED last, each
- * once. */
+/* What happened to a record; handed over at once. RECORD_CHANGED: something else became known, as the domain's name or
+ * that log-dirty is off; exits of a pass that has ended, and how many frames one has, are handed over with the record's
+ * next word, with the next event a second later, or in the next tick. RECORD_BEGUN comes first and RECORD_ENDED last,
+ * each once. */
 enum record_change { RECORD_BEGUN, RECORD_ROUND, RECORD_FINAL, RECORD_CHANGED, RECORD_ENDED };
 
 /* round: with RECORD_ROUND the one that was harvested (the next one begins with that and is in the
