@@ -85,8 +85,8 @@ strbuf_integer(struct strbuf *b, int64_t v)
 	put_digits(b, v < 0, v < 0 ? -(uint64_t) v : (uint64_t) v, 0);
 }
 
-/* What printf would write with as few digits as read back to v, at a tenth of its cost: v is the integer m / 2^shift, and
- * n / 10^decimals reads back to it if it is nearer than half the way to the next double. False: not with so few. */
+/* What printf would write with as few digits as read back to v, at a tenth of its cost: v is the integer m / 2^shift,
+ * and n / 10^decimals reads back to it if it is nearer than half the way to the next double. False: not with so few. */
 static bool
 put_number(struct strbuf *b, double v)
 {
