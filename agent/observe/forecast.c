@@ -17,6 +17,7 @@
 #define FIRST_REQUEST 0.1 /* s, until this host has shown its own */
 #define FIRST_TAIL 0.1
 #define FEW_OF_MEMORY 0.02 /* so small a part of it tells little of the time for a page */
+#define MANY_SECONDS 0.5   /* that so many pages take are most of a final pass */
 #define BISECTIONS 50
 
 const struct stop_rule stop_rules[STOP_RULE_COUNT] = {
@@ -117,10 +118,10 @@ struct guest {
 static double
 least_of(const struct guest *g, const struct habit *h)
 {
-	double least = h->n ? MAX_LEAST : 0;
+	double least = h->least.n ? MAX_LEAST : 0;
 
-	for (unsigned i = 0; i < h->n && i < MAX_HABIT; i++)
-		least = fmin(least, h->least[i]);
+	for (unsigned i = 0; i < h->least.n && i < MAX_NEWEST; i++)
+		least = fmin(least, h->least.v[i]);
 	for (size_t i = 0; i < g->n; i++)
 		least = fmin(least, g->point[i].pages);
 	return least;
@@ -211,19 +212,25 @@ dirtied(const struct guest *g, double t)
 
 /* --- the pause --- */
 
+static void
+keep(struct newest *x, double v)
+{
+	x->v[x->n++ % MAX_NEWEST] = fmax(v, 0);
+}
+
 /* The middle one, without which one that was unlike the others would count too much. */
 static double
-median(const double *v, unsigned n, double none)
+usual(const struct newest *x, double none)
 {
-	double sorted[MAX_HABIT];
+	unsigned n = MIN(x->n, (unsigned) MAX_NEWEST);
+	double sorted[MAX_NEWEST];
 
-	n = MIN(n, (unsigned) MAX_HABIT);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = i;
 
-		for (; k > 0 && sorted[k - 1] > v[i]; k--)
+		for (; k > 0 && sorted[k - 1] > x->v[i]; k--)
 			sorted[k] = sorted[k - 1];
-		sorted[k] = v[i];
+		sorted[k] = x->v[i];
 	}
 	return n ? sorted[n / 2] : none;
 }
@@ -243,7 +250,7 @@ play(const struct round *from, const struct stop_rule *rule, const struct link *
     const struct habit *h, double factor)
 {
 	struct course c = {.stop = STOP_FEW_DIRTY, .rounds = from->n + 1};
-	double request = median(h->request, h->n, FIRST_REQUEST), tail = median(h->tail, h->n, FIRST_TAIL);
+	double request = usual(&h->request, FIRST_REQUEST), final;
 	double pages = (double) from->pages_dirtied;
 	bool last = pages <= 0; /* then nothing is sent any more */
 
@@ -262,8 +269,9 @@ play(const struct round *from, const struct stop_rule *rule, const struct link *
 		c.seconds += seconds;
 		pages = dirtied(g, seconds) * factor;
 	}
-	c.downtime = tail + pages * link->page;
-	c.seconds += c.downtime;
+	final = usual(&h->tail, FIRST_TAIL) + usual(&h->pace, 1) * pages * link->page;
+	c.downtime = final + usual(&h->after, 0);
+	c.seconds += final;
 	return c;
 }
 
@@ -308,25 +316,26 @@ void
 habit_learn(struct habit *h, const struct migration_record *r)
 {
 	const struct round *last = r->n_rounds ? &r->round[r->n_rounds - 1] : NULL;
-	unsigned at = h->n % MAX_HABIT;
-	double least = INFINITY, request, tail;
+	double least = INFINITY, pages;
 	struct guest guest;
 	struct link link;
 
-	if (r->result != RESULT_COMPLETED || r->n_rounds < 2 || last->pages_sent == UNSEEN || r->final.pages == UNSEEN)
+	if (r->result != RESULT_COMPLETED || r->n_rounds < 2 || last->pages_sent == UNSEEN ||
+	    r->final.pages == UNSEEN || isnan(r->final.seconds))
 		return;
 	link = fit_link(r, r->n_rounds - 2);
 	fit_guest(r, r->n_rounds - 2, h, &guest);
-	if (guest.n == 0)
+	if (guest.n == 0 || !(link.page > 0))
 		return;
-	request = last->seconds - link.fixed - link.page * (double) last->pages_sent;
-	tail = r->downtime_seconds - link.page * dirtied(&guest, last->seconds);
-	if (isnan(request) || isnan(tail))
-		return;
+	keep(&h->request, last->seconds - link.fixed - link.page * (double) last->pages_sent);
+	pages = link.page * (double) r->final.pages;
+	if (pages > MANY_SECONDS)
+		keep(&h->pace, r->final.seconds / pages);
+	else
+		keep(&h->tail, r->final.seconds - link.page * dirtied(&guest, last->seconds));
+	if (!isnan(r->downtime_seconds))
+		keep(&h->after, r->downtime_seconds - r->final.seconds);
 	for (size_t i = 0; i < guest.n; i++)
 		least = fmin(least, guest.point[i].pages);
-	h->request[at] = fmax(request, 0);
-	h->tail[at] = fmax(tail, 0);
-	h->least[at] = least;
-	h->n++;
+	keep(&h->least, least);
 }

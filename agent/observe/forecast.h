@@ -25,14 +25,20 @@ extern const struct stop_rule stop_rules[STOP_RULE_COUNT];
 /* A rule by its name, or as ROUNDS:PAGES. -EINVAL: neither. */
 int stop_rule_parse(const char *text, struct stop_rule *ret);
 
-#define MAX_HABIT 8
+/* The newest of some values; n counts those that were forgotten, too. */
+#define MAX_NEWEST 8
+struct newest {
+	unsigned n;
+	double v[MAX_NEWEST];
+};
 
 /* What this host's newest migrations had in common. Zeroed: none was seen. */
 struct habit {
-	unsigned n; /* migrations learned from; the newest MAX_HABIT are kept */
-	double request[MAX_HABIT]; /* from the last page of the last round until the guest was paused, s */
-	double tail[MAX_HABIT];	   /* from there to the end, less the time for the pages left by the last round, s */
-	double least[MAX_HABIT];   /* pages that the calmest round dirtied */
+	struct newest request; /* from the last page of the last round until the guest was paused, s */
+	struct newest tail;    /* the final pass, less the time for its pages, s: where those were few */
+	struct newest pace;    /* the final pass by the time that a round takes for its pages: where they were many */
+	struct newest after;   /* downtime beyond the final pass, s */
+	struct newest least;   /* pages that the calmest round dirtied */
 };
 
 /* Learns from a record that ended. */

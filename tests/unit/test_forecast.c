@@ -15,7 +15,7 @@
 
 #define LIBXC (&stop_rules[STOP_RULE_LIBXC])
 
-static const struct habit no_pause = {.n = 1};
+static const struct habit no_pause = {.request = {1, {0}}, .tail = {1, {0}}};
 
 static bool
 near(double a, double b)
@@ -189,38 +189,47 @@ test_habit(void)
 {
 	static const int64_t dirtied[] = {10000, 1000, 500};
 	_cleanup_(record_done) struct migration_record r;
-	struct habit h = {.n = 0};
+	struct habit h;
 	struct forecast f;
 
+	memset(&h, 0, sizeof(h));
 	rounds(&r, 100000, 10000, dirtied, 3);
 	r.round[2].seconds += 0.3;
 	r.final.pages = 500;
-	r.downtime_seconds = 0.25;
+	r.final.seconds = 0.25;
+	r.downtime_seconds = 0.75;
 	habit_learn(&h, &r);
-	ok(h.n == 0, "what did not complete teaches nothing");
+	ok(h.request.n == 0, "what did not complete teaches nothing");
 	r.result = RESULT_COMPLETED;
 	habit_learn(&h, &r);
-	ok(h.n == 1 && near(h.request[0], 0.3), "the guest is paused some time after the last page: %.3f s", h.request[0]);
-	ok(h.tail[0] > 0.1 && h.tail[0] < 0.25, "and the end takes longer than its pages do: %.3f s", h.tail[0]);
-	ok(h.least[0] == 1000, "the calmest of the rounds before is kept, too: %g pages", h.least[0]);
-	r.round[2].seconds = 0.01;
-	r.downtime_seconds = 0.01;
+	ok(near(h.request.v[0], 0.3), "the guest is paused some time after the last page: %.3f s", h.request.v[0]);
+	ok(h.tail.v[0] > 0.1 && h.tail.v[0] < 0.25 && h.pace.n == 0, "the end takes longer than its pages do: %.3f s",
+	    h.tail.v[0]);
+	ok(near(h.after.v[0], 0.5), "the guest runs again some time after the end: %.3f s", h.after.v[0]);
+	ok(h.least.v[0] == 1000, "the calmest of the rounds before is kept, too: %g pages", h.least.v[0]);
+	r.round[2].seconds = r.final.seconds = 0.01;
+	r.downtime_seconds = NAN;
 	habit_learn(&h, &r);
-	ok(h.request[1] >= 0 && h.request[1] < 1e-3 && h.tail[1] >= 0 && h.tail[1] < 1e-3,
+	ok(h.request.v[1] >= 0 && h.request.v[1] < 1e-3 && h.tail.v[1] >= 0 && h.tail.v[1] < 1e-3 && h.after.n == 1,
 	    "none takes less than nothing");
-	h = (struct habit){.n = 3, .request = {0.5, 9, 0.1}, .tail = {0.25, 0.2, 7}, .least = {80, 60, 70}};
+	r.final.pages = 10000;
+	r.final.seconds = 0.6;
+	habit_learn(&h, &r);
+	ok(h.tail.n == 2 && near(h.pace.v[0], 0.6), "many pages tell how fast a paused guest's are sent: %.3f", h.pace.v[0]);
+	h = (struct habit){.request = {3, {0.5, 9, 0.1}}, .tail = {3, {0.25, 0.2, 7}}, .after = {1, {0.125}}};
 	forecast_make(&r, 1, LIBXC, &h, &f);
-	ok(f.remaining_seconds > 0.85 && f.remaining_seconds < 1.5 && f.downtime_seconds > 0.25 &&
-		f.downtime_seconds < 0.5,
-	    "the middle one of each is part of what is to come: %.3f s", f.remaining_seconds);
-	h.n = 1000;
-	for (size_t i = 0; i < MAX_HABIT; i++)
-		h.request[i] = h.tail[i] = 1;
+	ok(f.remaining_seconds > 0.85 && f.remaining_seconds < 1.5 && f.downtime_seconds > 0.375 &&
+		f.downtime_seconds < 0.6,
+	    "the middle one of each is part of what is to come: %.3f s, %.3f s", f.remaining_seconds,
+	    f.downtime_seconds);
+	h.tail.n = 1000;
+	for (size_t i = 0; i < MAX_NEWEST; i++)
+		h.tail.v[i] = 1;
 	forecast_make(&r, 1, LIBXC, &h, &f);
-	ok(f.downtime_seconds > 1 && f.downtime_seconds < 1.2, "the newest few count");
+	ok(f.downtime_seconds > 1.125 && f.downtime_seconds < 1.3, "the newest few count");
 	r.round[2].pages_sent = UNSEEN;
 	habit_learn(&h, &r);
-	ok(h.n == 1000, "what was not seen teaches nothing");
+	ok(h.tail.n == 1000, "what was not seen teaches nothing");
 }
 
 /* A guest writes its page tables and its clock anew in however short a round. */
@@ -229,7 +238,7 @@ test_least(void)
 {
 	static const int64_t dirtied[] = {400, 63};
 	static const int64_t shrinking[] = {4000, 1000};
-	const struct habit h = {.n = 2, .least = {70, 60}}, busy = {.n = 1, .least = {5000}};
+	const struct habit h = {.least = {2, {70, 60}}}, busy = {.request = {1, {0}}, .tail = {1, {0}}, .least = {1, {5000}}};
 	_cleanup_(record_done) struct migration_record r;
 	struct forecast f;
 
@@ -328,10 +337,11 @@ test_kept(void)
 	ok(value[METRIC_AT(M_HOST_FORECASTS, HOST)] == 0 && isnan(value[METRIC_AT(M_HOST_FORECAST_ERROR, HOST)]),
 	    "without a judged one there is no error");
 	r.final.pages = 10000;
+	r.final.seconds = 1;
 	r.ended = r.started + 13;
 	r.downtime_seconds = 1;
 	forecasts_ended(&f, &r);
-	ok(f.judged == 0 && f.habit.n == 0, "what did not complete judges none");
+	ok(f.judged == 0 && f.habit.request.n == 0, "what did not complete judges none");
 	r.result = RESULT_COMPLETED;
 	forecasts_ended(&f, &r);
 	forecasts_show(&f, value);
@@ -340,10 +350,10 @@ test_kept(void)
 		value[METRIC_AT(M_HOST_FORECAST_ROUNDS_ERROR, HOST)] == 2,
 	    "what did is compared with the forecast after round 1: %.3f",
 	    value[METRIC_AT(M_HOST_FORECAST_ERROR, HOST)]);
-	ok(f.habit.n == 1, "and teaches how long pauses take");
+	ok(f.habit.request.n == 1, "and teaches how long pauses take");
 	r.direction = DIRECTION_PROBE;
 	forecasts_recall(&f, &r);
-	ok(f.habit.n == 1, "which a probe does not");
+	ok(f.habit.request.n == 1, "which a probe does not");
 }
 
 static double
