@@ -221,10 +221,10 @@ show(struct errors *e, enum part part, enum predictor who, size_t after)
 }
 
 /* What is demanded of the model after round 1: how many times as much a naive predictor must err, and the part of the
- * counts of rounds that must be exact. docs/forecast.md tells where it falls short of 2, 2 and 1, and why. */
+ * counts of rounds that must be exact. docs/forecast.md tells where counts are not. */
 static const struct {
 	double time, downtime, exact;
-} demand[PARTS] = {[TUNED] = {2, 2, 1}, [HELD_OUT] = {1.5, 2, 0.8}};
+} demand[PARTS] = {[TUNED] = {2, 2, 1}, [HELD_OUT] = {2, 2, 0.8}};
 
 static void
 test_grid(const struct grid *g)
@@ -341,7 +341,7 @@ main(void)
 
 	read_grid(&g, path);
 	test_published();
-	ok(g.n >= 18, "%zu migrations of the lab are judged", g.n);
+	ok(g.n >= 40, "%zu migrations of the lab are judged", g.n);
 	test_grid(&g);
 	test_rounds(&g);
 	for (size_t i = 0; i < g.n; i++)
