@@ -129,7 +129,8 @@ def check_boot(tap, boot, directory):
     followed = check_overhead.check(tap, boot, witness, steps, records)
     api = check_api.check(tap, witness, journal)
     check_events.check(tap, witness, journal)
-    check_features.check(tap, boot, witness, api.json('features.json'))
+    check_features.check(tap, boot, witness, api.json('features.json'),
+                         [r['name'] for s, r in zip(steps, records) if s == 'pair'])
     check_store.check(tap, witness, journal, domains=4)
     check_usage(tap, boot, witness)
     check_ends(tap, witness)

@@ -9,7 +9,7 @@ EXPECTED = {
 }
 
 
-def check(tap, boot, witness, report):
+def check(tap, boot, witness, report, moved):
     smap, smap_reason, pml, pml_reason = EXPECTED[boot]
     features = report.get('features', {})
     for name in 'smap', 'smep':
@@ -31,16 +31,17 @@ def check(tap, boot, witness, report):
     tap.equal(got.get('state'), pml, 'PML is %s' % pml)
     if pml_reason:
         tap.ok(pml_reason in (got.get('reason') or ''), 'the reason names %s' % pml_reason, got.get('reason'))
-    check_guests(tap, report)
+    check_guests(tap, report, moved)
 
 
-def check_guests(tap, report):
+def check_guests(tap, report, moved):
+    """moved: guests that came anew at the end; CR4 is read half a minute after that."""
     guests = {d['name']: d for d in report.get('domains', []) if d.get('domid')}
     for name in 'idle1', 'idle2':
         for feature in 'smap', 'smep':
             f = guests.get(name, {}).get('features', {}).get(feature, {})
-            tap.equal((f.get('exposed'), f.get('active')), ('yes', 'yes'),
-                      'guest %s: %s is exposed by its policy and active in its CR4' % (name, feature))
+            tap.ok(f.get('exposed') == 'yes' and f.get('active') in ('yes', 'unknown' if name in moved else 'yes'),
+                   'guest %s: %s is exposed by its policy and active in its CR4' % (name, feature), f)
     dom0 = [d for d in report.get('domains', []) if d.get('domid') == 0]
     tap.ok(len(dom0) == 1 and dom0[0]['features']['smap']['exposed'] != 'yes',
            'Dom0, a PV guest, is not said to have SMAP', dom0)
