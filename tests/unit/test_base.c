@@ -202,6 +202,29 @@ stop(void *arg, uint32_t events, const struct tick *now)
 }
 
 static void
+count(void *arg, uint32_t events, const struct tick *now)
+{
+	(void) events, (void) now;
+	(*(int *) arg)++;
+}
+
+static void
+test_timers(void)
+{
+	int n = 0, id, timer;
+
+	ok(loop_new(&loop) == 0, "there is a loop for timers");
+	id = loop_every(loop, 0.001, 0, count, &n);
+	timer = loop_every(loop, 0.05, 1, stop, NULL);
+	ok(loop_run(loop) == 7 && n == 1, "a timer without a period comes once: %d", n);
+	loop_again(loop, id, 0.001);
+	loop_again(loop, -1, 0);
+	loop_again(loop, timer, 0.05);
+	ok(loop_run(loop) == 7 && n == 2, "and again when it is told to: %d", n);
+	loop_free(loop);
+}
+
+static void
 test_rest(void)
 {
 	int timer;
@@ -232,6 +255,7 @@ main(void)
 	test_text();
 	test_numbers();
 	test_config();
+	test_timers();
 	test_rest();
 	return done_testing();
 }
