@@ -32,6 +32,7 @@ static const struct {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {414, "URI Too Long"},
+    {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
 };
@@ -42,17 +43,13 @@ reply_done(struct reply *r)
 	strbuf_done(&r->body);
 }
 
-void
-problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)
+/* parameter: whose fault it is, NULL for none. */
+static void
+write_problem(const struct request *q, struct reply *ret, unsigned status, const char *parameter, const char *detail)
 {
-	char detail[MAX_DETAIL];
 	const char *title = "Error";
 	json_t *o = json_object();
-	va_list ap;
 
-	va_start(ap, format);
-	(void) vsnprintf(detail, sizeof(detail), format, ap);
-	va_end(ap);
 	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
 		if (titles[i].status == status)
 			title = titles[i].title;
@@ -61,11 +58,37 @@ problem(const struct request *q, struct reply *ret, unsigned status, const char 
 	json_object_set_new(o, "status", json_integer(status));
 	put_text(o, "detail", detail);
 	put_text(o, "instance", q->path);
+	if (parameter)
+		put_text(o, "parameter", parameter);
 	strbuf_done(&ret->body);
 	put_end(o, &ret->body);
 	str_copy(ret->error, sizeof(ret->error), detail);
 	ret->status = status;
 	ret->type = "application/problem+json";
+}
+
+void
+problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)
+{
+	char detail[MAX_DETAIL];
+	va_list ap;
+
+	va_start(ap, format);
+	(void) vsnprintf(detail, sizeof(detail), format, ap);
+	va_end(ap);
+	write_problem(q, ret, status, NULL, detail);
+}
+
+void
+problem_of(const struct request *q, struct reply *ret, const char *parameter, const char *format, ...)
+{
+	char detail[MAX_DETAIL];
+	va_list ap;
+
+	va_start(ap, format);
+	(void) vsnprintf(detail, sizeof(detail), format, ap);
+	va_end(ap);
+	write_problem(q, ret, 400, parameter, detail);
 }
 
 const char *
@@ -85,7 +108,7 @@ request_uuid(const struct request *q, struct reply *ret_reply, char *ret)
 	ret[0] = '\0';
 	if (!text || parse_uuid(text, ret) == 0)
 		return true;
-	problem(q, ret_reply, 400,
+	problem_of(q, ret_reply, "uuid",
 	    "uuid takes a UUID of 36 characters; /api/v1/domains lists those of the domains");
 	return false;
 }
@@ -129,12 +152,12 @@ check_parameters(const struct request *q, const struct route *route, struct repl
 		const char *name = q->parameter[i].name;
 
 		if (!lists(route->parameters, name)) {
-			problem(q, ret, 400, "unknown parameter \"%.64s\"; %s takes %s", name,
-			    route->path, *route->parameters ? route->parameters : "none");
+			problem_of(q, ret, name, "unknown parameter \"%.64s\"; %s takes %s", name, route->path,
+			    *route->parameters ? route->parameters : "none");
 			return false;
 		}
 		if (request_parameter(q, name) != q->parameter[i].value) {
-			problem(q, ret, 400, "parameter \"%.64s\" was given twice", name);
+			problem_of(q, ret, name, "parameter \"%.64s\" was given twice; give it once", name);
 			return false;
 		}
 	}
@@ -183,14 +206,34 @@ answer_key(const struct request *q, char *ret, size_t n)
 	const char *path = below_prefix(q->path);
 	char key[MAX_KEY];
 	const struct route *route =
-	    strlen(path) <= MAX_PATH && q->n_parameters == 0 && is_reading(q) ? find_route(path, key)
-									     : NULL;
+	    strlen(path) <= MAX_PATH && q->n_parameters == 0 && q->header_bytes <= MAX_HEADERS && is_reading(q)
+		? find_route(path, key)
+		: NULL;
 
 	if (route && route->life == KEPT)
 		(void) snprintf(ret, n, "%s%s", path,
 		    route->function == route_metrics && metrics_format(q) ? " om" : "");
 	else
 		*ret = '\0';
+}
+
+static bool
+check_size(struct request *q, struct reply *ret)
+{
+	if (strlen(q->path) > MAX_PATH) {
+		q->path = "";
+		problem(q, ret, 414, "a path here has at most %d characters", MAX_PATH);
+	} else if (q->query_bytes > MAX_QUERY) {
+		problem(q, ret, 414, "a query here has at most %d characters; ask for less at once", MAX_QUERY);
+	} else if (q->header_bytes > MAX_HEADERS) {
+		problem(q, ret, 431, "the headers have more than %d characters; send none but Accept, Accept-Encoding "
+		    "and If-None-Match", MAX_HEADERS);
+	} else if (q->n_parameters > MAX_PARAMETERS) {
+		problem(q, ret, 400, "a query here has at most %d parameters", MAX_PARAMETERS);
+	} else {
+		return true;
+	}
+	return false;
 }
 
 void
@@ -206,11 +249,8 @@ answer(struct request *q, struct reply *ret)
 		    q, ret, 405, "this interface only answers GET and HEAD; it changes nothing");
 		return;
 	}
-	if (strlen(q->path) > MAX_PATH) {
-		q->path = "";
-		problem(q, ret, 414, "a path here has at most %d characters", MAX_PATH);
+	if (!check_size(q, ret))
 		return;
-	}
 	if (*path == '\0') { /* so that the page's relative links lead below it */
 		ret->status = 301;
 		ret->location = PATH_PREFIX "/";

@@ -12,6 +12,8 @@
 #define PATH_PREFIX "/services/plugin/xenscope" /* under which xapi forwards */
 #define MAX_PATH 512
 #define MAX_PARAMETERS 16
+#define MAX_QUERY 2048  /* bytes of names and values */
+#define MAX_HEADERS 8192 /* likewise */
 #define MAX_KEY 64 /* of what stands for {...} in a route's path */
 
 struct parameter {
@@ -24,7 +26,8 @@ struct request {
 	const char *method, *path; /* the path unescaped, without the query */
 	const char *accept;	   /* that header, NULL for none */
 	struct parameter parameter[MAX_PARAMETERS];
-	size_t n_parameters;
+	size_t n_parameters; /* more than there is room for: those are not there */
+	size_t query_bytes, header_bytes;
 	char key[MAX_KEY]; /* set by answer() */
 };
 
@@ -50,6 +53,10 @@ void answer_key(const struct request *q, char *ret, size_t n);
 void problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same for a parameter of the query: status 400, and the parameter's name as a member of its own. */
+void problem_of(const struct request *q, struct reply *ret, const char *parameter, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* The parameter's value, NULL if it was not given. */
 const char *request_parameter(const struct request *q, const char *name);
 
@@ -61,7 +68,7 @@ bool request_uuid(const struct request *q, struct reply *ret_reply, char *ret);
 bool metrics_format(const struct request *q);
 
 /* One function for each function of routes.def. */
-#define ROUTE(path, parameters, life, function, help)                                                    \
+#define ROUTE(path, parameters, life, function, help)                                            \
 	void function(const struct request *q, struct reply *ret);
 #include "serve/routes.def"
 

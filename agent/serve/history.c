@@ -27,7 +27,7 @@ seconds(const struct request *q, struct reply *ret_reply, const char *name, doub
 
 	if (!text || parse_seconds(text, value) == 0)
 		return true;
-	problem(q, ret_reply, 400, "%s takes a number of seconds", name);
+	problem_of(q, ret_reply, name, "%s takes a number of seconds", name);
 	return false;
 }
 
@@ -48,13 +48,13 @@ check_times(const struct request *q, struct reply *ret, struct range *range)
 		range->start += q->now.real;
 	if (!(range->start < range->end && range->start >= range->end - MAX_SPAN &&
 		range->start >= 0)) {
-		problem(q, ret, 400,
+		problem_of(q, ret, "start",
 		    "start must be before end, by ten years at most, and not in the future; "
 		    "both are seconds since 1970, or negative: before now");
 		return false;
 	}
 	if (range->step < 0 || range->step > MAX_STEP) {
-		problem(q, ret, 400, "step takes 0 (the finest) to %.0f seconds", MAX_STEP);
+		problem_of(q, ret, "step", "step takes 0 (the finest) to %.0f seconds", MAX_STEP);
 		return false;
 	}
 	return true;
@@ -69,20 +69,18 @@ check_object(const struct request *q, struct reply *ret, enum metric_id id, stru
 	if (!request_uuid(q, ret, range->uuid))
 		return false;
 	if (scope == MS_HOST && *range->uuid) {
-		problem(
-		    q, ret, 400, "%s is one of the host: leave uuid out", metric_table[id].name);
+		problem_of(q, ret, "uuid", "%s is one of the host: leave uuid out", metric_table[id].name);
 		return false;
 	}
 	if (scope != MS_HOST && !*range->uuid) {
-		problem(q, ret, 400,
-		    "%s is one of a domain: give its uuid; /api/v1/domains lists them",
+		problem_of(q, ret, "uuid", "%s is one of a domain: give its uuid; /api/v1/domains lists them",
 		    metric_table[id].name);
 		return false;
 	}
 	range->cf = cf ? cf : "AVERAGE";
 	if (strcmp(range->cf, "AVERAGE") != 0 && strcmp(range->cf, "MIN") != 0 &&
 	    strcmp(range->cf, "MAX") != 0) {
-		problem(q, ret, 400, "cf takes AVERAGE, MIN or MAX");
+		problem_of(q, ret, "cf", "cf takes AVERAGE, MIN or MAX");
 		return false;
 	}
 	return true;
@@ -125,7 +123,7 @@ route_history(const struct request *q, struct reply *ret)
 	if (!require_sample(q, ret))
 		return;
 	if (id == METRIC_COUNT || !*metric_table[id].ds) {
-		problem(q, ret, 400,
+		problem_of(q, ret, "metric",
 		    "%s; those with a data_source in /api/v1/metrics-reference are",
 		    !name		 ? "parameter metric is missing: it names what is wanted"
 		    : id == METRIC_COUNT ? "there is no metric of this name"

@@ -80,10 +80,20 @@ add_parameter(void *arg, enum MHD_ValueKind kind, const char *name, const char *
 	struct request *q = arg;
 
 	(void) kind;
-	if (q->n_parameters == MAX_PARAMETERS)
-		return MHD_NO;
-	q->parameter[q->n_parameters].name = name;
-	q->parameter[q->n_parameters++].value = value ? value : "";
+	q->query_bytes += strlen(name) + (value ? strlen(value) : 0);
+	if (q->n_parameters < MAX_PARAMETERS)
+		q->parameter[q->n_parameters] = (struct parameter){name, value ? value : ""};
+	q->n_parameters++;
+	return MHD_YES;
+}
+
+static MHD_Result
+add_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	size_t *bytes = arg;
+
+	(void) kind;
+	*bytes += strlen(name) + (value ? strlen(value) : 0);
 	return MHD_YES;
 }
 
@@ -169,6 +179,7 @@ on_request(void *arg, struct MHD_Connection *c, const char *url, const char *met
 	}
 	q.accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
 	(void) MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_parameter, &q);
+	(void) MHD_get_connection_values(c, MHD_HEADER_KIND, add_header, &q.header_bytes);
 	return reply_to(h, c, &q, x);
 }
 

@@ -31,8 +31,10 @@ ask_as(const char *method, const char *path, const char *query, const char *acce
 
 		if (value)
 			*value++ = '\0';
-		q.parameter[q.n_parameters].name = p;
-		q.parameter[q.n_parameters++].value = value ? value : "";
+		q.query_bytes += strlen(p) + (value ? strlen(value) : 0);
+		if (q.n_parameters < MAX_PARAMETERS)
+			q.parameter[q.n_parameters] = (struct parameter){p, value ? value : ""};
+		q.n_parameters++;
 	}
 	json_decref(body);
 	reply_done(&reply);
@@ -431,7 +433,7 @@ test_history(void)
 static void
 test_requests(void)
 {
-	char path[MAX_PATH + 10];
+	char path[MAX_PATH + 10], query[MAX_QUERY + 10];
 
 	(void) ask("/api/v1/hosts", "");
 	ok(is_problem(404, "/api/v1/host, "), "an unknown path: 404 with the known ones");
@@ -440,8 +442,11 @@ test_requests(void)
 	(void) ask("/api/v1/host", "x=1");
 	ok(is_problem(400, "\"x\"") && is_problem(400, "takes none"),
 	    "an unknown parameter: 400 with its name");
+	ok(is_text(at("parameter", NULL), "x"), "and as a member of its own");
 	(void) ask("/api/v1/migrations", "limit=5&limit=6");
 	ok(is_problem(400, "twice"), "one given twice: 400");
+	(void) ask("/api/v1/host", "a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q");
+	ok(is_problem(400, "at most 16") && !at("parameter", NULL), "more than there is room for: 400");
 	(void) ask_as("POST", "/api/v1/host", "", NULL);
 	ok(is_problem(405, "GET and HEAD") && strcmp(reply.allow, "GET, HEAD") == 0,
 	    "POST: 405 with what is allowed");
@@ -451,6 +456,10 @@ test_requests(void)
 	path[sizeof(path) - 1] = '\0';
 	(void) ask(path, "");
 	ok(is_problem(414, "512"), "a path too long: 414");
+	memset(query, 'a', sizeof(query) - 1);
+	query[sizeof(query) - 1] = '\0';
+	(void) ask("/api/v1/host", query);
+	ok(is_problem(414, "ask for less"), "a query too long: 414");
 	(void) ask("/\xff\"", "");
 	ok(is_problem(404, "") && json_is_string(at("instance", NULL)),
 	    "a path that is not UTF-8 is told as JSON");

@@ -199,6 +199,7 @@ static void
 test_refused(void)
 {
 	static char large[40000];
+	char *request;
 	const char *a =
 	    say("POST /api/v1/host HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
 	size_t n;
@@ -214,7 +215,11 @@ test_refused(void)
 	a = say("GET /api/v1/migrations?limit=x&uuid HTTP/1.1" CLOSE);
 	ok(strncmp(a, "HTTP/1.1 400", 12) == 0, "a wrong parameter: 400");
 	a = say("GET /api/v1/host?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q&r&s HTTP/1.1" CLOSE);
-	ok(strncmp(a, "HTTP/1.1 400", 12) == 0, "too many parameters: 400");
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0 && strstr(a, "at most 16 parameters"), "too many parameters: 400");
+	request = xasprintf("GET /healthz HTTP/1.1\r\nX-Long: %09000d" CLOSE, 0);
+	a = say(request);
+	ok(strncmp(a, "HTTP/1.1 431", 12) == 0 && strstr(a, "8192 characters"), "headers of 9000 characters: 431");
+	free(request);
 	a = say("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1" CLOSE);
 	ok(strncmp(a, "HTTP/1.1 404", 12) == 0, "a path that climbs: 404");
 	a = say("nonsense\r\n\r\n");
