@@ -137,12 +137,29 @@ strbuf_number(struct strbuf *b, double v)
 	strbuf_str(b, text);
 }
 
+/* Bytes that a label has as they are, from s on; the rest goes character by character. */
+static size_t
+plain_length(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= ' ' && s[n] < 0x7f && s[n] != '\\' && s[n] != '"')
+		n++;
+	return n;
+}
+
 void
 strbuf_label(struct strbuf *b, const char *s)
 {
 	while (*s) {
-		size_t n = utf8_length(s);
+		size_t n = plain_length(s);
 
+		if (n > 0) {
+			strbuf_add(b, s, n);
+			s += n;
+			continue;
+		}
+		n = utf8_length(s);
 		if (*s == '\\')
 			strbuf_str(b, "\\\\");
 		else if (*s == '"')

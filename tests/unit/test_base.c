@@ -225,6 +225,26 @@ test_timers(void)
 }
 
 static void
+test_ticks(void)
+{
+	char text[TIME_TEXT_SIZE];
+	double due = 0;
+
+	ok(tick_delay(&due, 5, 100) == 0 && due == 105, "the first tick begins the grid");
+	ok(tick_delay(&due, 5, 105.5) == 0.5 && due == 110, "one that comes late does not move it");
+	ok(tick_delay(&due, 5, 109.9) == 0 && due == 115, "none is early");
+	ok(tick_delay(&due, 5, 127) == 12 && due == 130, "those that were missed do not come");
+	time_text(1793873472.9, text);
+	ok(strcmp(text, "2026-11-05T10:11:12Z") == 0, "a time as RFC 3339 has it: %s", text);
+	time_text(NAN, text);
+	ok(!*text, "no time is no text");
+	time_text(1e300, text);
+	ok(!*text, "nor is one that no calendar has");
+	time_text(-1, text);
+	ok(!*text, "or one before 1970");
+}
+
+static void
 test_rest(void)
 {
 	int timer;
@@ -256,6 +276,7 @@ main(void)
 	test_numbers();
 	test_config();
 	test_timers();
+	test_ticks();
 	test_rest();
 	return done_testing();
 }
