@@ -4,13 +4,18 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/tick.h"
 #include "base/utf8.h"
 #include "base/util.h"
 #include "metrics/record.h"
+
+#define MAX_STAMP_NAME 40
+#define MAX_TYPE 160 /* of the words of a member joined */
 
 void
 members_gen_text(yajl_gen g, const char *s)
@@ -106,6 +111,7 @@ gen_member(yajl_gen g, const struct member *m, const char *p)
 		gen_integer(g, get_integer(m, p));
 		break;
 	case NUMBER:
+	case STAMP:
 		memcpy(&number, p, sizeof(number));
 		gen_number(g, number);
 		break;
@@ -119,12 +125,67 @@ gen_member(yajl_gen g, const struct member *m, const char *p)
 	}
 }
 
+static void
+gen_stamp_text(yajl_gen g, const struct member *m, const char *p)
+{
+	char name[MAX_STAMP_NAME], text[TIME_TEXT_SIZE];
+	double t;
+
+	memcpy(&t, p, sizeof(t));
+	time_text(t, text);
+	(void) snprintf(name, sizeof(name), "%s_text", m->name);
+	members_gen_text(g, name);
+	members_gen_text(g, *text ? text : NULL);
+}
+
 void
 members_gen(yajl_gen g, const struct member *m, size_t n, const void *base)
 {
 	for (size_t i = 0; i < n; i++) {
+		const char *p = (const char *) base + m[i].at;
+
 		members_gen_text(g, m[i].name);
-		gen_member(g, &m[i], (const char *) base + m[i].at);
+		gen_member(g, &m[i], p);
+		if (m[i].kind == STAMP)
+			gen_stamp_text(g, &m[i], p);
+	}
+}
+
+static void
+type_of(const struct member *m, char *ret, size_t n)
+{
+	static const char *const types[] = {[TEXT] = "text",
+	    [COUNT] = "integer?",
+	    [NATURAL] = "integer",
+	    [NUMBER] = "number?",
+	    [STAMP] = "stamp?",
+	    [RATIO] = "number?",
+	    [FLAG] = "boolean"};
+	size_t used = 0;
+	bool null = false;
+
+	if (m->kind != WORD) {
+		str_copy(ret, n, types[m->kind]);
+		return;
+	}
+	for (size_t i = 0; i < m->n_words; i++)
+		if (m->words[i])
+			used += (size_t) snprintf(ret + used, n - used, "%s%s", used ? "|" : "", m->words[i]);
+		else
+			null = true;
+	if (null)
+		str_copy(ret + used, n - used, "?");
+}
+
+void
+members_describe(
+    const struct member *m, size_t n, void (*fn)(void *arg, const char *name, const char *type), void *arg)
+{
+	char type[MAX_TYPE];
+
+	for (size_t i = 0; i < n; i++) {
+		type_of(&m[i], type, sizeof(type));
+		fn(arg, m[i].name, type);
 	}
 }
 
@@ -187,6 +248,7 @@ parse_member(const struct member *m, char *p, const json_t *v)
 	case NATURAL:
 		return parse_integer(m, p, v);
 	case NUMBER:
+	case STAMP:
 	case RATIO:
 		if (!json_is_number(v) && !json_is_null(v))
 			return -EBADMSG;

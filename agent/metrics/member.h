@@ -14,6 +14,7 @@ enum member_kind {
 	COUNT,	 /* int32_t or int64_t; UNSEEN is null */
 	NATURAL, /* uint32_t, uint64_t or pid_t */
 	NUMBER,	 /* double; NAN is null */
+	STAMP,	 /* the same: seconds since 1970; written a second time as NAME_text, which is not read back */
 	RATIO,	 /* the same to six digits: made of others when it is written, never read back */
 	FLAG,	 /* bool */
 };
@@ -41,6 +42,10 @@ void members_gen_text(yajl_gen g, const char *s);
 
 /* Writes names and values into the object that is open. base: the struct. */
 void members_gen(yajl_gen g, const struct member *m, size_t n, const void *base);
+
+/* Tells names and types, the latter in the words of serve/schemas.def. */
+void members_describe(
+    const struct member *m, size_t n, void (*fn)(void *arg, const char *name, const char *type), void *arg);
 
 /* Reads them; a member that is missing stays as it is. -EBADMSG: one of the wrong kind, or out of its range. */
 int members_parse(const struct member *m, size_t n, void *base, const json_t *object);

@@ -194,6 +194,18 @@ void record_gen_open(yajl_gen g, const struct migration_record *r);
  * longer than MAX_RECORD_JSON. */
 int record_parse(const char *json, size_t n, struct migration_record *ret);
 
+/* What the objects of that JSON have as members: names and types, the latter in the words of serve/schemas.def. */
+enum record_part {
+	PART_RECORD,
+	PART_ROUND,
+	PART_FINAL,
+	PART_FORECAST,
+	PART_FORECAST_ERROR,
+	PART_OVERHEAD,
+	PART_PASS_OVERHEAD
+};
+void record_describe(enum record_part part, void (*fn)(void *arg, const char *name, const char *type), void *arg);
+
 /* The words of the JSON. */
 const char *direction_name(enum direction d);
 const char *toolstack_name(enum toolstack t);

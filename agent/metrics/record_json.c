@@ -111,8 +111,8 @@ static const struct member head_members[] = {
     RECORD_WORD(tracking_modes, tracking_mode),
     RECORD_WORD(mode_sources, mode_source),
     RECORD(TEXT, mode_note),
-    RECORD(NUMBER, started),
-    RECORD(NUMBER, ended),
+    RECORD(STAMP, started),
+    RECORD(STAMP, ended),
     RECORD_WORD(results, result),
     RECORD(TEXT, reason),
     RECORD(COUNT, memory_pages),
@@ -125,7 +125,7 @@ static const struct member tail_members[] = {
     RECORD(COUNT, frames_sent),
     RECORD(NUMBER, downtime_seconds),
     RECORD_WORD(downtime_sources, downtime_source),
-    RECORD(NUMBER, released),
+    RECORD(STAMP, released),
     RECORD_WORD(release_sources, released_source),
     RECORD(COUNT, checkpoints),
     RECORD_WORD(stop_reasons, stop_reason),
@@ -141,7 +141,7 @@ static const struct member tail_members[] = {
 static const struct member round_members[] = {
     ROUND(COUNT, n),
     ROUND(FLAG, seen),
-    ROUND(NUMBER, started),
+    ROUND(STAMP, started),
     ROUND(NUMBER, seconds),
     ROUND(COUNT, pages_sent),
     ROUND(COUNT, frames_sent),
@@ -150,13 +150,13 @@ static const struct member round_members[] = {
 };
 
 static const struct member final_members[] = {
-    FINAL(NUMBER, started),
+    FINAL(STAMP, started),
     FINAL(NUMBER, seconds),
-    FINAL(NUMBER, requested),
-    FINAL(NUMBER, suspended),
-    FINAL(NUMBER, harvested),
-    FINAL(NUMBER, sent),
-    FINAL(NUMBER, done),
+    FINAL(STAMP, requested),
+    FINAL(STAMP, suspended),
+    FINAL(STAMP, harvested),
+    FINAL(STAMP, sent),
+    FINAL(STAMP, done),
     FINAL(COUNT, pages),
     FINAL(NUMBER, harvest_seconds),
 };
@@ -331,6 +331,49 @@ void
 record_gen_open(yajl_gen g, const struct migration_record *r)
 {
 	gen_record(g, r, true);
+}
+
+#define DESCRIBE(list) members_describe(list, ARRAY_SIZE(list), fn, arg)
+
+void
+record_describe(enum record_part part, void (*fn)(void *arg, const char *name, const char *type), void *arg)
+{
+	switch (part) {
+	case PART_RECORD:
+		DESCRIBE(head_members);
+		fn(arg, "rounds", "[Round]");
+		fn(arg, "final", "FinalPass?");
+		DESCRIBE(tail_members);
+		fn(arg, "forecast", "[Forecast]");
+		fn(arg, "forecast_error", "ForecastError?");
+		fn(arg, "overhead", "MigrationOverhead?");
+		break;
+	case PART_ROUND:
+		DESCRIBE(round_members);
+		fn(arg, "overhead", "PassOverhead?");
+		break;
+	case PART_FINAL:
+		DESCRIBE(final_members);
+		fn(arg, "overhead", "PassOverhead?");
+		break;
+	case PART_FORECAST:
+		members_describe(&after_round_member, 1, fn, arg);
+		DESCRIBE(forecast_members);
+		break;
+	case PART_FORECAST_ERROR:
+		DESCRIBE(forecast_error_members);
+		break;
+	case PART_OVERHEAD:
+		DESCRIBE(traced_members);
+		DESCRIBE(sum_members);
+		DESCRIBE(figure_members);
+		break;
+	case PART_PASS_OVERHEAD:
+		members_describe(&tracked_member, 1, fn, arg);
+		DESCRIBE(sum_members);
+		DESCRIBE(figure_members);
+		break;
+	}
 }
 
 /* What an earlier agent wrote has none. */
