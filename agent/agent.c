@@ -31,6 +31,7 @@ struct agent {
 	struct observers *observers; /* NULL: it listens to nobody, as in a replay */
 	struct trace *trace; /* NULL: not on this host, or not wanted */
 	uint64_t events;
+	double due; /* of the next tick, CLOCK_MONOTONIC; 0: of the first */
 	event_fn *tap;
 	void *tap_arg;
 	struct prober *prober;
@@ -265,9 +266,11 @@ self(const struct agent *a, struct sample *s)
 	double *value = s->host.value;
 
 	value[METRIC_AT(M_AGENT_CPU, HOST)] = usage_cpu_seconds();
-	value[METRIC_AT(M_AGENT_MEMORY, HOST)] = usage_resident_bytes();
+	value[METRIC_AT(M_AGENT_MEMORY, HOST)] = usage_resident_bytes(getpid());
 	value[METRIC_AT(M_AGENT_EVENTS, HOST)] = (double) a->events;
 	value[METRIC_AT(M_AGENT_LOST, HOST)] = a->observers ? (double) observers_lost(a->observers, SOURCE_NONE) : 0;
+	if (a->serving)
+		serving_usage(a->serving, s);
 	add_note(s->host.notes, sizeof(s->host.notes), a->hv_note ? a->hv_note : "");
 	add_note(s->host.notes, sizeof(s->host.notes), a->observers ? observers_notes(a->observers) : "");
 	add_note(s->host.notes, sizeof(s->host.notes), a->prober ? prober_note(a->prober) : "");
@@ -315,6 +318,9 @@ agent_tick(struct agent *a, const struct tick *now)
 {
 	struct sample *s = sample_new(now);
 
+	if (!a->hv->replay)
+		s->host.value[METRIC_AT(M_AGENT_TICK_DELAY, HOST)] =
+		    tick_delay(&a->due, (double) config_number(a->config, OPTION_step), tick_now().mono);
 	if (a->observers)
 		observers_read(a->observers, now); /* perf's wake-ups are edges, of which one may be lost */
 	collectors_run(a->collectors, a->hv, now, s);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/usage.h"
 #include "base/util.h"
 #include "serve/link.h"
 #include "serve/serve.h"
@@ -105,6 +106,13 @@ serving_sample(struct serving *s, const struct sample *sample)
 {
 	if (s->link)
 		link_send_sample(s->link, sample);
+}
+
+void
+serving_usage(const struct serving *s, struct sample *sample)
+{
+	if (s->pid > 0)
+		sample->serve[METRIC_AT(M_SERVE_MEMORY, SERVE)] = usage_resident_bytes(s->pid);
 }
 
 static void

@@ -20,6 +20,9 @@ void serving_end(struct serving *s);
 void serving_record(struct serving *s, const struct migration_record *r);
 void serving_sample(struct serving *s, const struct sample *sample);
 
+/* Adds to a sample what can be seen of the serve half from here. */
+void serving_usage(const struct serving *s, struct sample *sample);
+
 /* A child of the process has ended, perhaps this one. */
 void serving_child_ended(struct serving *s, const struct tick *now);
 

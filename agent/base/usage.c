@@ -19,12 +19,12 @@ usage_cpu_seconds(void)
 }
 
 double
-usage_resident_bytes(void)
+usage_resident_bytes(pid_t pid)
 {
-	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *path = xasprintf("/proc/%d/statm", (int) pid), *text = NULL;
 	unsigned long size, resident;
 
-	if (file_read("/proc/self/statm", 4096, &text, NULL) < 0 || sscanf(text, "%lu %lu", &size, &resident) != 2)
+	if (file_read(path, 4096, &text, NULL) < 0 || sscanf(text, "%lu %lu", &size, &resident) != 2)
 		return NAN;
 	return (double) resident * (double) sysconf(_SC_PAGESIZE);
 }

@@ -2,8 +2,12 @@
 #ifndef USAGE_H
 #define USAGE_H
 
-/* What this process has used: CPU time, in seconds, and resident memory, in bytes; NAN: unknown. */
+#include <sys/types.h>
+
+/* CPU time that this process has used, in seconds. */
 double usage_cpu_seconds(void);
-double usage_resident_bytes(void);
+
+/* Resident memory of a process, in bytes; NAN: unknown. */
+double usage_resident_bytes(pid_t pid);
 
 #endif

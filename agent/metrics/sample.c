@@ -21,6 +21,7 @@ sample_new(const struct tick *at)
 
 	s->at = *at;
 	set_absent(s->host.value, VALUES(HOST));
+	set_absent(s->serve, VALUES(SERVE));
 	for (size_t i = 0; i < MAX_COLLECTORS; i++)
 		set_absent(s->collector[i].value, VALUES(COLLECTOR));
 	for (size_t i = 0; i < NOTICE_COUNT; i++)
@@ -33,11 +34,23 @@ sample_free(struct sample *s)
 {
 	if (!s)
 		return;
+	if (s->users > 0) {
+		s->users--;
+		return;
+	}
 	free(s->domain);
 	free(s->tracking);
 	free(s->migration);
 	free(s->trace_cpu);
+	free(s->requests);
 	free(s);
+}
+
+struct sample *
+sample_share(struct sample *s)
+{
+	s->users++;
+	return s;
 }
 
 static void *
@@ -55,10 +68,12 @@ sample_copy(const struct sample *s)
 {
 	struct sample *copy = copy_array(s, 1, sizeof(*s));
 
+	copy->users = 0;
 	copy->domain = copy_array(s->domain, s->n_domains, sizeof(*s->domain));
 	copy->tracking = copy_array(s->tracking, s->n_tracking, sizeof(*s->tracking));
 	copy->migration = copy_array(s->migration, s->n_migrations, sizeof(*s->migration));
 	copy->trace_cpu = copy_array(s->trace_cpu, s->n_trace_cpus, sizeof(*s->trace_cpu));
+	copy->requests = copy_array(s->requests, s->n_requests, sizeof(*s->requests));
 	return copy;
 }
 
@@ -118,6 +133,16 @@ sample_add_trace_cpu(struct sample *s)
 	return c;
 }
 
+struct sample_requests *
+sample_add_requests(struct sample *s)
+{
+	struct sample_requests *r = add(&s->requests, &s->n_requests, sizeof(*r), MAX_REQUESTS);
+
+	if (r)
+		set_absent(r->value, VALUES(REQUESTS));
+	return r;
+}
+
 struct sample_domain *
 sample_find_domain(const struct sample *s, uint32_t domid)
 {
@@ -142,6 +167,7 @@ sample_count(const struct sample *s, enum metric_scope scope)
 	switch (scope) {
 	case MS_HOST:
 	case MS_HOST_INFO:
+	case MS_SERVE:
 		return 1;
 	case MS_FEATURE:
 		return FEATURE_COUNT;
@@ -158,6 +184,8 @@ sample_count(const struct sample *s, enum metric_scope scope)
 		return NOTICE_COUNT;
 	case MS_COLLECTOR:
 		return s->n_collectors;
+	case MS_REQUESTS:
+		return s->n_requests;
 	case SCOPE_COUNT:
 		break;
 	}
@@ -228,7 +256,14 @@ sample_label(const struct sample *s, enum metric_scope scope, size_t i, unsigned
 	case MS_COLLECTOR:
 		str_copy(buf, n, s->collector[i].name);
 		break;
+	case MS_REQUESTS:
+		if (label == 0)
+			str_copy(buf, n, s->requests[i].route);
+		else
+			(void) snprintf(buf, n, "%uxx", s->requests[i].class);
+		break;
 	case MS_HOST:
+	case MS_SERVE:
 	case SCOPE_COUNT:
 		break;
 	}
@@ -283,6 +318,12 @@ sample_values(const struct sample *s, enum metric_scope scope, size_t i, double 
 		break;
 	case MS_COLLECTOR:
 		from = s->collector[i].value;
+		break;
+	case MS_SERVE:
+		from = s->serve;
+		break;
+	case MS_REQUESTS:
+		from = s->requests[i].value;
 		break;
 	case SCOPE_COUNT:
 		break;

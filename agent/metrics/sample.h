@@ -19,6 +19,7 @@
 #define MAX_COLLECTORS 16
 #define MAX_TRACKED 4096    /* domains with counters of dirty tracking */
 #define MAX_TRACE_CPUS 4096
+#define MAX_REQUESTS 256    /* paths and classes of status that were asked for */
 #define MAX_RECENT 64	    /* domains whose newest migration is shown among the metrics */
 
 #define VALUES(scope) (M_##scope##_END - M_##scope##_FIRST)
@@ -71,7 +72,15 @@ struct sample_collector {
 	double value[VALUES(COLLECTOR)];
 };
 
+/* The serve half counts these of itself when it gets the sample. */
+struct sample_requests {
+	char route[48];
+	unsigned class; /* 2: 200 to 299 */
+	double value[VALUES(REQUESTS)];
+};
+
 struct sample {
+	unsigned users; /* beside its owner */
 	struct tick at;
 	bool replay;
 	bool stale; /* the agent that collected it has gone; set by who shows it */
@@ -88,11 +97,16 @@ struct sample {
 	size_t n_migrations;
 	struct sample_trace_cpu *trace_cpu;
 	size_t n_trace_cpus;
+	double serve[VALUES(SERVE)];
+	struct sample_requests *requests;
+	size_t n_requests;
 };
 
 /* Everything absent or unknown. The caller owns the result and drops it with sample_free. */
 struct sample *sample_new(const struct tick *at);
 void sample_free(struct sample *s);
+/* The same sample once more, for who must have it as it is now; dropped with sample_free, too. */
+struct sample *sample_share(struct sample *s);
 struct sample *sample_copy(const struct sample *s);
 
 /* Appends an object with all its values absent; NULL when the limit is reached. The pointer holds until
@@ -101,6 +115,7 @@ struct sample_domain *sample_add_domain(struct sample *s);
 struct sample_tracking *sample_add_tracking(struct sample *s);
 struct sample_migration *sample_add_migration(struct sample *s);
 struct sample_trace_cpu *sample_add_trace_cpu(struct sample *s);
+struct sample_requests *sample_add_requests(struct sample *s);
 
 /* NULL if there is none. */
 struct sample_domain *sample_find_domain(const struct sample *s, uint32_t domid);

@@ -93,10 +93,13 @@ begin_sample(struct link_reader *r, const struct sample *head)
 		return -EBADMSG;
 	s = r->sample = xmalloc(sizeof(*s));
 	memcpy(s, head, sizeof(*s));
+	s->users = 0;
 	s->domain = NULL;
 	s->tracking = NULL;
 	s->migration = NULL;
 	s->trace_cpu = NULL;
+	s->requests = NULL;
+	s->n_requests = 0;
 	expect(r, WIRE_DOMAINS, s->n_domains);
 	expect(r, WIRE_TRACKING, s->n_tracking);
 	expect(r, WIRE_MIGRATIONS, s->n_migrations);
