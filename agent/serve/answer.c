@@ -20,7 +20,7 @@ static const struct route {
 	void (*function)(const struct request *q, struct reply *ret);
 	const char *help;
 } routes[] = {
-#define ROUTE(path, parameters, life, function, help) {path, parameters, life, function, help},
+#define ROUTE(path, parameters, life, function, answer, help) {path, parameters, life, function, help},
 #include "serve/routes.def"
 };
 
@@ -41,6 +41,14 @@ void
 reply_done(struct reply *r)
 {
 	strbuf_done(&r->body);
+	stream_free(TAKE_PTR(r->stream));
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (s)
+		s->free(s);
 }
 
 /* parameter: whose fault it is, NULL for none. */
@@ -60,9 +68,10 @@ write_problem(const struct request *q, struct reply *ret, unsigned status, const
 	put_text(o, "instance", q->path);
 	if (parameter)
 		put_text(o, "parameter", parameter);
-	strbuf_done(&ret->body);
+	reply_done(ret);
 	put_end(o, &ret->body);
 	str_copy(ret->error, sizeof(ret->error), detail);
+	ret->page = NULL;
 	ret->status = status;
 	ret->type = "application/problem+json";
 }
@@ -186,12 +195,20 @@ below_prefix(const char *path)
 }
 
 static const struct route *
-find_route(const char *path, char key[MAX_KEY])
+find_route(struct request *q)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
-		if (fits(routes[i].path, path, key))
-			return &routes[i];
+	const char *path = below_prefix(q->path);
+
+	for (q->route = 0; q->route < NO_ROUTE; q->route++)
+		if (fits(routes[q->route].path, path, q->key))
+			return &routes[q->route];
 	return NULL;
+}
+
+const char *
+answer_path(enum route_id route)
+{
+	return route < NO_ROUTE ? routes[route].path : "none";
 }
 
 static bool
@@ -200,21 +217,32 @@ is_reading(const struct request *q)
 	return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
 }
 
+bool
+answer_by_xapi(const struct request *q)
+{
+	return below_prefix(q->path) != q->path;
+}
+
 void
-answer_key(const struct request *q, char *ret, size_t n)
+answer_key(struct request *q, char *ret, size_t n)
 {
 	const char *path = below_prefix(q->path);
-	char key[MAX_KEY];
-	const struct route *route =
-	    strlen(path) <= MAX_PATH && q->n_parameters == 0 && q->header_bytes <= MAX_HEADERS && is_reading(q)
-		? find_route(path, key)
-		: NULL;
+	const struct route *route;
+	size_t used;
 
-	if (route && route->life == KEPT)
-		(void) snprintf(ret, n, "%s%s", path,
-		    route->function == route_metrics && metrics_format(q) ? " om" : "");
-	else
-		*ret = '\0';
+	*ret = '\0';
+	q->route = NO_ROUTE;
+	if (!is_reading(q) || strlen(path) > MAX_PATH || q->query_bytes > MAX_QUERY || q->header_bytes > MAX_HEADERS ||
+	    q->n_parameters > MAX_PARAMETERS)
+		return;
+	route = find_route(q);
+	if (!route || route->life != KEPT)
+		return;
+	used = (size_t) snprintf(
+	    ret, n, "%s%s", path, route->function == route_metrics && metrics_format(q) ? " om" : "");
+	for (size_t i = 0; i < q->n_parameters; i++)
+		used += (size_t) snprintf(
+		    ret + used, n - used, "%c%s=%s", i ? '&' : '?', q->parameter[i].name, q->parameter[i].value);
 }
 
 static bool
@@ -243,6 +271,7 @@ answer(struct request *q, struct reply *ret)
 	const struct route *route;
 
 	*ret = (struct reply){.status = 200, .type = "application/json"};
+	q->route = NO_ROUTE;
 	if (!is_reading(q)) {
 		ret->allow = "GET, HEAD";
 		problem(
@@ -258,7 +287,7 @@ answer(struct request *q, struct reply *ret)
 		strbuf_str(&ret->body, "See " PATH_PREFIX "/\n");
 		return;
 	}
-	route = find_route(path, q->key);
+	route = find_route(q);
 	if (!route)
 		not_found(q, ret);
 	else if (check_parameters(q, route, ret))

@@ -16,6 +16,14 @@
 #define MAX_HEADERS 8192 /* likewise */
 #define MAX_KEY 64 /* of what stands for {...} in a route's path */
 
+/* The rows of routes.def, and one for no route. */
+enum route_id {
+#define ROUTE(path, parameters, life, function, answer, help) ROUTE_##function,
+#include "serve/routes.def"
+	NO_ROUTE,
+	ROUTE_COUNT
+};
+
 struct parameter {
 	const char *name, *value; /* unescaped; value "" where none was given */
 };
@@ -28,7 +36,16 @@ struct request {
 	struct parameter parameter[MAX_PARAMETERS];
 	size_t n_parameters; /* more than there is room for: those are not there */
 	size_t query_bytes, header_bytes;
-	char key[MAX_KEY]; /* set by answer() */
+	enum route_id route; /* this and the key are set by answer() and answer_key() */
+	char key[MAX_KEY];
+};
+
+/* A body that is made part by part while it is sent. */
+struct stream {
+	/* Appends a part, always to the same b. False: that was the last one. */
+	bool (*more)(struct stream *s, struct strbuf *b);
+	void (*free)(struct stream *s);
+	size_t bytes; /* that it keeps from being freed, at most */
 };
 
 struct reply {
@@ -39,15 +56,21 @@ struct reply {
 	char error[256];	 /* what was wrong, "" nothing */
 	const struct page *page; /* the body if set, else: */
 	struct strbuf body;
+	struct stream *stream; /* what follows the body, NULL for nothing; owned */
 };
 
 /* Answers by routes.def. *ret is overwritten; the caller drops it with reply_done. */
 void answer(struct request *q, struct reply *ret);
 void reply_done(struct reply *r);
+void stream_free(struct stream *s); /* accepts NULL */
 
-/* Under which name the body of this request's answer may be kept, as long as the view does not change; "" if it may
- * not. */
-void answer_key(const struct request *q, char *ret, size_t n);
+/* What names this request's answer as long as the view does not change: its path and query. "": an answer that changes
+ * by itself. */
+#define ANSWER_KEY (MAX_PATH + MAX_QUERY + 3 * MAX_PARAMETERS)
+void answer_key(struct request *q, char *ret, size_t n);
+
+/* True if it came through xapi's proxy, which takes no answer without a length. */
+bool answer_by_xapi(const struct request *q);
 
 /* For routes: an error as RFC 9457 has it. The text says what was wrong and the way out. */
 void problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)
@@ -67,8 +90,11 @@ bool request_uuid(const struct request *q, struct reply *ret_reply, char *ret);
 /* True if the client would rather have OpenMetrics than Prometheus' text format. */
 bool metrics_format(const struct request *q);
 
+/* The path that a row of routes.def has. */
+const char *answer_path(enum route_id route);
+
 /* One function for each function of routes.def. */
-#define ROUTE(path, parameters, life, function, help)                                            \
+#define ROUTE(path, parameters, life, function, answer, help)                                            \
 	void function(const struct request *q, struct reply *ret);
 #include "serve/routes.def"
 

@@ -1,74 +1,122 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <config.h>
-#include "serve/json.h"
+#include "serve/domain_fields.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/parse.h"
 #include "base/util.h"
+#include "serve/params.h"
 
-static const char *const kinds[] = {[DOMAIN_PV] = "pv", [DOMAIN_PVH] = "pvh", [DOMAIN_HVM] = "hvm"};
+#define PART (16u * 1024) /* bytes of the list that are made at once, and what the last domain has beyond them */
+
+/* Domains by their numbers, which is the order in which Xen lists them. */
+struct listing {
+	struct stream stream; /* first: it is what more and free get */
+	struct sample *sample;
+	struct domain_fields fields;
+	char uuid[UUID_SIZE];  /* "": any */
+	char *name;	       /* NULL: any */
+	uint64_t first, limit; /* the lowest number; how many at most */
+	yajl_gen g;	       /* NULL: not begun, or over */
+	size_t i, n;	       /* the next one to look at; shown so far */
+	uint32_t last;	       /* number of the last one shown */
+};
 
 static void
-gen_identity(yajl_gen g, const struct sample_domain *d)
+free_listing(struct stream *s)
 {
-	gen_text(g, "uuid", d->uuid);
-	gen_text(g, "name", d->name);
-	gen_value(g, "domid", d->domid);
-	gen_text(g, "kind", kinds[d->kind]);
+	struct listing *l = (struct listing *) s;
+
+	sample_free(l->sample);
+	free(l->name);
+	if (l->g)
+		yajl_gen_free(l->g);
+	free(l);
 }
 
-/* What its policy and its CR4 say of each feature. */
-static void
-gen_guest_features(yajl_gen g, const struct sample_domain *d)
+static bool
+is_wanted(const struct listing *l, const struct sample_domain *d)
 {
-	gen_string(g, "features");
-	(void) yajl_gen_map_open(g);
-	for (size_t i = 0; i < FEATURE_COUNT; i++) {
-		gen_string(g, feature_table[i].name);
-		(void) yajl_gen_map_open(g);
-		gen_text(g, "exposed", tristate_name((enum tristate) d->feature[i].exposed));
-		gen_text(g, "active", tristate_name((enum tristate) d->feature[i].active));
-		(void) yajl_gen_map_close(g);
+	return d->domid >= l->first && (!*l->uuid || strcmp(d->uuid, l->uuid) == 0) &&
+	       (!l->name || strcmp(d->name, l->name) == 0);
+}
+
+/* Shows one more. False: there is none, or no room for it. */
+static bool
+show_next(struct listing *l)
+{
+	const struct sample *s = l->sample;
+
+	while (l->i < s->n_domains && !is_wanted(l, &s->domain[l->i]))
+		l->i++;
+	if (l->i == s->n_domains || l->n == l->limit)
+		return false;
+	gen_domain(l->g, s, l->i, &l->fields);
+	l->last = s->domain[l->i++].domid;
+	l->n++;
+	return true;
+}
+
+static bool
+more_domains(struct stream *stream, struct strbuf *b)
+{
+	struct listing *l = (struct listing *) stream;
+	size_t before = b->n;
+
+	if (!l->g) {
+		l->g = gen_begin(l->sample, b);
+		gen_string(l->g, "domains");
+		(void) yajl_gen_array_open(l->g);
 	}
-	(void) yajl_gen_map_close(g);
-	gen_value(g, "cr4_read", d->cr4_read);
+	while (show_next(l))
+		if (b->n - before >= PART)
+			return true;
+	(void) yajl_gen_array_close(l->g);
+	gen_value(l->g, "next", l->i < l->sample->n_domains ? l->last : NAN);
+	gen_end(TAKE_PTR(l->g), b);
+	return false;
 }
 
-static void
-gen_domain(yajl_gen g, const struct sample *s, size_t i)
+static bool
+read_fields(const struct request *q, struct reply *ret, struct domain_fields *fields)
 {
-	const struct sample_domain *d = &s->domain[i];
+	struct strbuf list = {NULL, 0, 0};
 
-	(void) yajl_gen_map_open(g);
-	gen_identity(g, d);
-	gen_text_or_null(g, "state", d->state);
-	gen_guest_features(g, d);
-	gen_string(g, "metrics");
-	(void) yajl_gen_map_open(g);
-	gen_values(g, s, MS_DOMAIN, i);
-	for (size_t t = 0; t < s->n_tracking; t++)
-		if (strcmp(s->tracking[t].uuid, d->uuid) == 0)
-			gen_values(g, s, MS_TRACKING, t);
-	(void) yajl_gen_map_close(g);
-	(void) yajl_gen_map_close(g);
+	if (domain_fields_parse(request_parameter(q, "fields"), fields))
+		return true;
+	domain_fields_list(&list);
+	problem_of(q, ret, "fields",
+	    "fields takes, joined by commas, %s and names of a domain's metrics, of which metrics is all; "
+	    "/api/v1/metrics-reference lists them",
+	    list.text);
+	strbuf_done(&list);
+	return false;
 }
 
 void
 route_domains(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
-	yajl_gen g;
+	const char *name = request_parameter(q, "name");
+	uint64_t after = 0, limit = MAX_DOMAINS;
+	struct domain_fields fields;
+	char uuid[UUID_SIZE];
+	struct listing *l;
 
-	if (!s)
+	if (!s || !request_uuid(q, ret, uuid) || !param_number(q, ret, "after", 0, UINT32_MAX, &after) ||
+	    !param_number(q, ret, "limit", 1, MAX_DOMAINS, &limit) || !read_fields(q, ret, &fields))
 		return;
-	g = gen_begin(s, &ret->body);
-	gen_string(g, "domains");
-	(void) yajl_gen_array_open(g);
-	for (size_t i = 0; i < s->n_domains; i++)
-		gen_domain(g, s, i);
-	(void) yajl_gen_array_close(g);
-	gen_end(g, &ret->body);
+	l = xcalloc(1, sizeof(*l));
+	l->stream = (struct stream){more_domains, free_listing, s->n_domains * sizeof(*s->domain)};
+	l->sample = sample_share(q->view->sample);
+	l->fields = fields;
+	str_copy(l->uuid, sizeof(l->uuid), uuid);
+	l->name = name ? xstrdup(name) : NULL;
+	l->first = request_parameter(q, "after") ? after + 1 : 0;
+	l->limit = limit;
+	ret->stream = &l->stream;
 }
 
 void
@@ -76,10 +124,11 @@ route_domain(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
 	const struct sample_domain *d;
+	struct domain_fields fields;
 	char uuid[UUID_SIZE];
 	yajl_gen g;
 
-	if (!s)
+	if (!s || !read_fields(q, ret, &fields))
 		return;
 	if (parse_uuid(q->key, uuid) < 0) {
 		problem(q, ret, 400,
@@ -94,7 +143,7 @@ route_domain(const struct request *q, struct reply *ret)
 	}
 	g = gen_begin(s, &ret->body);
 	gen_string(g, "domain");
-	gen_domain(g, s, (size_t) (d - s->domain));
+	gen_domain(g, s, (size_t) (d - s->domain), &fields);
 	gen_end(g, &ret->body);
 }
 
@@ -126,9 +175,10 @@ route_features(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
 	const struct feature_report *r;
+	struct domain_fields fields;
 	yajl_gen g;
 
-	if (!s)
+	if (!s || !domain_fields_parse("uuid,name,domid,kind,features,cr4_read", &fields))
 		return;
 	r = &s->features;
 	g = gen_begin(s, &ret->body);
@@ -148,12 +198,8 @@ route_features(const struct request *q, struct reply *ret)
 	(void) yajl_gen_map_close(g);
 	gen_string(g, "domains");
 	(void) yajl_gen_array_open(g);
-	for (size_t i = 0; i < s->n_domains; i++) {
-		(void) yajl_gen_map_open(g);
-		gen_identity(g, &s->domain[i]);
-		gen_guest_features(g, &s->domain[i]);
-		(void) yajl_gen_map_close(g);
-	}
+	for (size_t i = 0; i < s->n_domains; i++)
+		gen_domain(g, s, i, &fields);
 	(void) yajl_gen_array_close(g);
 	gen_end(g, &ret->body);
 }

@@ -18,6 +18,7 @@
 struct half {
 	struct loop *loop;
 	struct view *view;
+	struct http *http;
 	struct link_reader *reader;
 	int link;
 	double orphaned; /* CLOCK_MONOTONIC */
@@ -26,13 +27,16 @@ struct half {
 static void
 on_sample(void *arg, struct sample *s)
 {
-	view_set_sample(arg, s);
+	const struct half *h = arg;
+
+	http_show(h->http, s);
+	view_set_sample(h->view, s);
 }
 
 static void
 on_record(void *arg, struct migration_record *r)
 {
-	view_set_record(arg, r);
+	view_set_record(((struct half *) arg)->view, r);
 }
 
 /* An agent locks the directory that we look at as long as it lives. */
@@ -88,12 +92,11 @@ half_run(struct view *view, struct serve_sockets *sockets, int link)
 {
 	_cleanup_(closep) int fd = link;
 	struct half h = {.view = view, .link = link};
-	struct http *http = NULL;
 	int r = loop_new(&h.loop);
 
 	if (r == 0) {
-		h.reader = link_reader_new(fd, on_sample, on_record, view);
-		r = http_new(h.loop, sockets, view, &http);
+		h.reader = link_reader_new(fd, on_sample, on_record, &h);
+		r = http_new(h.loop, sockets, view, &h.http);
 	}
 	if (r == 0)
 		r = loop_add(h.loop, fd, EPOLLIN, on_link, &h);
@@ -101,7 +104,7 @@ half_run(struct view *view, struct serve_sockets *sockets, int link)
 		r = loop_run(h.loop);
 	if (r < 0)
 		log_err("serve", "cannot serve: %s", strerror(-r));
-	http_free(http);
+	http_free(h.http);
 	link_reader_free(h.reader);
 	loop_free(h.loop);
 	return r < 0 ? EXIT_FAILURE : r;

@@ -101,7 +101,7 @@ gen_history(const struct request *q, struct reply *ret, enum metric_id id,
 	(void) yajl_gen_bool(g, m->type == MT_COUNTER);
 	gen_text_or_null(g, "uuid", range->uuid);
 	gen_text(g, "cf", range->cf);
-	gen_value(g, "start", series->start);
+	gen_time(g, "start", series->start);
 	gen_value(g, "step", series->step);
 	gen_string(g, "values");
 	(void) yajl_gen_array_open(g);

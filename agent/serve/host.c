@@ -74,6 +74,7 @@ route_host(const struct request *q, struct reply *ret)
 	put_number(o, "step", q->view->step);
 	(void) json_object_set_new(o, "notes", lines(s->host.notes));
 	put_metrics(o, s, MS_HOST, 0);
+	put_metrics(o, s, MS_SERVE, 0);
 	list = json_array();
 	for (size_t i = 0; i < s->n_collectors; i++) {
 		json_t *c = json_object();

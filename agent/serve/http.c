@@ -3,11 +3,14 @@
 #include "serve/http.h"
 
 #include <errno.h>
+#include <math.h>
 #include <microhttpd.h>
 #include <sys/epoll.h>
 
+#include "base/usage.h"
 #include "base/util.h"
 #include "serve/answer.h"
+#include "serve/flow.h"
 #include "serve/headers.h"
 #include "serve/kept.h"
 
@@ -15,6 +18,8 @@
 #define IDLE_SECONDS 15u	  /* until a connection that stands still is closed */
 #define MAX_REQUEST (16u * 1024)  /* request line, headers and libmicrohttpd's own needs */
 #define MAX_IN_FLIGHT (48u << 20) /* bytes of replies that clients have not yet taken */
+#define STREAM_BLOCK (16u * 1024) /* of a body that is made while it is sent */
+#define STATUS_CLASSES 6
 #define MAX_TURNS 8		  /* of libmicrohttpd before others get their turn */
 
 /* Names of Dom0's libmicrohttpd, 0.9.33, and of the present. */
@@ -29,6 +34,7 @@
 #else
 #define FLAGS (MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK)
 #define INFO_EPOLL MHD_DAEMON_INFO_EPOLL_FD
+#define INFO_CONNECTIONS MHD_DAEMON_INFO_CURRENT_CONNECTIONS
 #endif
 
 struct http {
@@ -41,36 +47,72 @@ struct http {
 	double due; /* CLOCK_MONOTONIC: when it fires */
 	size_t in_flight; /* of what is made for one request only */
 	struct kept *kept;
+	uint64_t requests[ROUTE_COUNT][STATUS_CLASSES];
 };
 
 /* One request. */
 struct exchange {
 	size_t bytes; /* of the reply, in h->in_flight */
 	struct body *body; /* or what is kept and sent to others, too; NULL */
+	enum route_id route;
+	unsigned status; /* 0: not answered yet */
 };
 
-/* Queues the reply and takes its body over. */
-static MHD_Result
-queue_reply(struct MHD_Connection *c, struct reply *reply)
+static ssize_t
+read_flow(void *arg, uint64_t at, char *buf, size_t n)
+{
+	size_t got = flow_read(arg, buf, n);
+
+	(void) at;
+	return got ? (ssize_t) got : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void
+free_flow(void *arg)
+{
+	flow_free(arg);
+}
+
+/* Takes the reply's body over; NULL: no memory. */
+static struct MHD_Response *
+response_of(struct reply *reply, bool gzip)
 {
 	const struct page *page = reply->page;
+	struct flow *flow;
 	struct MHD_Response *r;
-	MHD_Result done;
 
+	if (page)
+		return MHD_create_response_from_buffer(page->n, page->data, MHD_RESPMEM_PERSISTENT);
+	if (reply->stream) {
+		flow = flow_new(reply, gzip);
+		r = flow ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_flow, flow, free_flow)
+			 : NULL;
+		if (!r)
+			flow_free(flow);
+		return r;
+	}
 	if (!reply->body.text)
 		strbuf_str(&reply->body, "");
-	if (page)
-		r = MHD_create_response_from_buffer(page->n, page->data, MHD_RESPMEM_PERSISTENT);
-	else
-		r = MHD_create_response_from_buffer(
-		    reply->body.n, reply->body.text, MHD_RESPMEM_MUST_FREE);
-	if (!r) {
-		reply_done(reply);
-		return MHD_NO;
+	r = MHD_create_response_from_buffer(reply->body.n, reply->body.text, MHD_RESPMEM_MUST_FREE);
+	if (r)
+		reply->body = (struct strbuf){NULL, 0, 0};
+	return r;
+}
+
+/* Queues the reply and takes it over. etag: NULL for none. */
+static MHD_Result
+queue_reply(struct MHD_Connection *c, struct reply *reply, struct exchange *x, const char *etag, bool gzip)
+{
+	struct MHD_Response *r = response_of(reply, gzip);
+	MHD_Result done = MHD_NO;
+
+	if (r) {
+		headers_add(r, reply, etag, gzip);
+		done = MHD_queue_response(c, reply->status, r);
+		MHD_destroy_response(r);
 	}
-	headers_add(r, reply, NULL, false);
-	done = MHD_queue_response(c, reply->status, r);
-	MHD_destroy_response(r);
+	x->status = reply->status;
+	reply_done(reply);
 	return done;
 }
 
@@ -97,48 +139,107 @@ add_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *val
 	return MHD_YES;
 }
 
+static bool
+takes_gzip(struct MHD_Connection *c)
+{
+	return headers_take_gzip(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding"));
+}
+
 static MHD_Result
 queue_body(struct MHD_Connection *c, struct body *b, struct exchange *x)
 {
-	bool gzip = headers_take_gzip(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding"));
+	bool gzip = takes_gzip(c);
 	const char *known = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
 	struct MHD_Response *unchanged =
 	    headers_match(known, body_etag(b, gzip)) ? body_unchanged(b, gzip) : NULL;
 
+	x->status = unchanged ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK;
 	if (unchanged)
 		return MHD_queue_response(c, MHD_HTTP_NOT_MODIFIED, unchanged);
 	x->body = b;
 	return MHD_queue_response(c, MHD_HTTP_OK, body_use(b, gzip));
 }
 
-static bool
-is_too_much(const struct http *h, const struct reply *reply)
+static size_t
+bytes_of(const struct reply *reply, bool gzip)
 {
-	return h->in_flight + kept_old_bytes(h->kept) + reply->body.n > MAX_IN_FLIGHT;
+	return reply->body.n + (reply->stream ? reply->stream->bytes + (gzip ? FLOW_GZIP_BYTES : 0) : 0);
+}
+
+/* Of what too much is on its way already an error is made. */
+static void
+check_room(const struct http *h, const struct request *q, struct reply *reply, bool *gzip)
+{
+	if (h->in_flight + kept_old_bytes(h->kept) + bytes_of(reply, *gzip) <= MAX_IN_FLIGHT)
+		return;
+	problem(q, reply, 503, "too many large answers are on their way; ask again in a moment");
+	*gzip = false;
+}
+
+/* An answer that is kept and given to others, too. */
+static MHD_Result
+reply_kept(struct http *h, struct MHD_Connection *c, struct request *q, struct exchange *x, const char *key)
+{
+	uint64_t generation = h->view->generation; /* what is made now is of this one */
+	struct body *b = kept_find(h->kept, key, generation);
+	bool gzip = false;
+	struct reply reply;
+
+	if (b)
+		return queue_body(c, b, x);
+	answer(q, &reply);
+	(void) flow_drain(&reply, false);
+	check_room(h, q, &reply, &gzip);
+	b = reply.status == MHD_HTTP_OK ? kept_add(h->kept, key, generation, &reply) : NULL;
+	if (b)
+		return queue_body(c, b, x);
+	x->bytes = reply.body.n;
+	h->in_flight += x->bytes;
+	return queue_reply(c, &reply, x, NULL, false);
+}
+
+/* The tag of an answer that depends on nothing but the view and the key; a time before now does once nothing changes
+ * any more. */
+static const char *
+tag_of(const struct http *h, const char *key, bool gzip, char etag[ETAG_SIZE])
+{
+	if (!*key || !h->view->sample || h->view->sample->stale)
+		return NULL;
+	kept_tag(h->kept, key, h->view->generation, gzip, etag);
+	return etag;
+}
+
+/* An answer for this request alone: whole where the length must be known, else part by part. */
+static MHD_Result
+reply_once(struct http *h, struct MHD_Connection *c, struct request *q, struct exchange *x, const char *key)
+{
+	bool gzip = takes_gzip(c);
+	const char *known = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
+	char buf[ETAG_SIZE];
+	const char *etag = tag_of(h, key, gzip, buf);
+	struct reply reply = {.status = MHD_HTTP_NOT_MODIFIED, .type = "application/json"};
+
+	if (etag && known && !strchr(known, '*') && headers_match(known, etag))
+		return queue_reply(c, &reply, x, etag, false);
+	answer(q, &reply);
+	if (!reply.stream)
+		gzip = gzip && reply.status == MHD_HTTP_OK && !reply.page && reply.body.n >= MIN_GZIP;
+	if (reply.stream ? answer_by_xapi(q) || strcmp(q->method, "GET") != 0 : gzip)
+		gzip = flow_drain(&reply, gzip) && gzip;
+	check_room(h, q, &reply, &gzip);
+	x->bytes = bytes_of(&reply, gzip);
+	h->in_flight += x->bytes;
+	return queue_reply(c, &reply, x, reply.status == MHD_HTTP_OK ? etag : NULL, gzip);
 }
 
 static MHD_Result
 reply_to(struct http *h, struct MHD_Connection *c, struct request *q, struct exchange *x)
 {
-	uint64_t generation = h->view->generation; /* what is made now is of this one */
-	char key[KEPT_KEY];
-	struct body *b;
-	struct reply reply;
+	char key[ANSWER_KEY];
 
 	answer_key(q, key, sizeof(key));
-	b = *key ? kept_find(h->kept, key, generation) : NULL;
-	if (b)
-		return queue_body(c, b, x);
-	answer(q, &reply);
-	if (is_too_much(h, &reply))
-		problem(q, &reply, 503,
-		    "too many large answers are on their way; ask again in a moment");
-	b = *key && reply.status == 200 ? kept_add(h->kept, key, generation, &reply) : NULL;
-	if (b)
-		return queue_body(c, b, x);
-	x->bytes = reply.body.n;
-	h->in_flight += x->bytes;
-	return queue_reply(c, &reply);
+	x->route = q->route;
+	return *key && q->n_parameters == 0 ? reply_kept(h, c, q, x, key) : reply_once(h, c, q, x, key);
 }
 
 static bool
@@ -167,13 +268,14 @@ on_request(void *arg, struct MHD_Connection *c, const char *url, const char *met
 		return MHD_NO;
 	if (!x) {
 		x = *state = xcalloc(1, sizeof(*x));
+		x->route = NO_ROUTE;
 		if (read_only && !has_body(c))
 			return MHD_YES;
 		if (read_only) {
 			struct reply reply = {.status = 0};
 
 			problem(&q, &reply, 400, "a request here has no body");
-			return queue_reply(c, &reply);
+			return queue_reply(c, &reply, x, NULL, false);
 		}
 		return reply_to(h, c, &q, x);
 	}
@@ -191,8 +293,10 @@ on_completed(void *arg, struct MHD_Connection *c, void **state, enum MHD_Request
 
 	(void) c;
 	(void) why;
-	if (x)
+	if (x) {
 		h->in_flight -= x->bytes;
+		h->requests[x->route][x->status / 100 % STATUS_CLASSES]++;
+	}
 	if (x && x->body)
 		body_release(h->kept, x->body);
 	free(x);
@@ -287,6 +391,39 @@ http_new(
 	}
 	*ret = h;
 	return 0;
+}
+
+static double
+open_connections(const struct http *h)
+{
+	double n = NAN;
+#ifdef INFO_CONNECTIONS
+	n = 0;
+	for (size_t i = 0; i < h->n; i++) {
+		const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon[i], INFO_CONNECTIONS);
+
+		n += info ? info->num_connections : 0;
+	}
+#endif
+	return n;
+}
+
+void
+http_show(const struct http *h, struct sample *s)
+{
+	s->serve[METRIC_AT(M_SERVE_CPU, SERVE)] = usage_cpu_seconds();
+	s->serve[METRIC_AT(M_SERVE_KEPT, SERVE)] = (double) kept_bytes(h->kept);
+	s->serve[METRIC_AT(M_SERVE_CONNECTIONS, SERVE)] = open_connections(h);
+	for (unsigned route = 0; route < ROUTE_COUNT; route++)
+		for (unsigned class = 1; class < STATUS_CLASSES; class++) {
+			struct sample_requests *r = h->requests[route][class] ? sample_add_requests(s) : NULL;
+
+			if (!r)
+				continue;
+			str_copy(r->route, sizeof(r->route), answer_path((enum route_id) route));
+			r->class = class;
+			r->value[METRIC_AT(M_REQUESTS, REQUESTS)] = (double) h->requests[route][class];
+		}
 }
 
 void

@@ -15,4 +15,7 @@ int http_new(
     struct loop *loop, struct serve_sockets *sockets, const struct view *view, struct http **ret);
 void http_free(struct http *h);
 
+/* Adds to a sample what the serve half knows of itself. */
+void http_show(const struct http *h, struct sample *s);
+
 #endif

@@ -3,24 +3,13 @@
 #include "serve/json.h"
 
 #include <math.h>
-#include <time.h>
 
 #include "base/utf8.h"
 #include "base/util.h"
 
 #define MAX_VALUES METRIC_COUNT	 /* no scope has more rows */
+#define MAX_TIME_KEY 40
 #define EXACT 9007199254740992.0 /* 2^53: whole numbers below are exact in a double */
-
-void
-time_text(double t, char ret[TIME_TEXT_SIZE])
-{
-	time_t seconds = (time_t) t;
-	struct tm tm;
-
-	ret[0] = '\0';
-	if (gmtime_r(&seconds, &tm))
-		(void) strftime(ret, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
 
 const struct sample *
 require_sample(const struct request *q, struct reply *ret)
@@ -109,12 +98,15 @@ put_metrics(json_t *object, const struct sample *s, enum metric_scope scope, siz
 {
 	const struct metric_scope_info *info = &metric_scopes[scope];
 	double value[MAX_VALUES];
-	json_t *metrics = json_object();
+	json_t *metrics = json_object_get(object, "metrics");
 
+	if (!metrics) {
+		metrics = json_object();
+		(void) json_object_set_new(object, "metrics", metrics);
+	}
 	sample_values(s, scope, i, value);
 	for (enum metric_id id = info->first; id < info->end; id++)
 		put_number(metrics, metric_table[id].name, value[id - info->first]);
-	(void) json_object_set_new(object, "metrics", metrics);
 }
 
 static int
@@ -147,7 +139,7 @@ is_clean(const char *text, size_t *ret_n)
 	const char *end = text;
 	size_t n = 1;
 
-	while (*end && (n = utf8_length(end)) > 0)
+	while (*end && (n = (unsigned char) *end < 0x80 ? 1 : utf8_length(end)) > 0)
 		end += n;
 	*ret_n = (size_t) (end - text);
 	return n > 0;
@@ -219,22 +211,38 @@ gen_values(yajl_gen g, const struct sample *s, enum metric_scope scope, size_t i
 		gen_value(g, metric_table[id].name, value[id - info->first]);
 }
 
+void
+gen_time(yajl_gen g, const char *key, double t)
+{
+	char text_key[MAX_TIME_KEY], text[TIME_TEXT_SIZE];
+
+	(void) snprintf(text_key, sizeof(text_key), "%s_text", key);
+	time_text(t, text);
+	gen_value(g, key, t);
+	gen_text_or_null(g, text_key, text);
+}
+
 yajl_gen
-gen_begin(const struct sample *s, struct strbuf *b)
+gen_open(struct strbuf *b)
 {
 	yajl_gen g = yajl_gen_alloc(NULL);
-	char when[TIME_TEXT_SIZE];
 
 	if (!g)
 		abort();
 	(void) yajl_gen_config(g, yajl_gen_print_callback, print, b);
 	(void) yajl_gen_map_open(g);
-	time_text(s->at.real, when);
+	return g;
+}
+
+yajl_gen
+gen_begin(const struct sample *s, struct strbuf *b)
+{
+	yajl_gen g = gen_open(b);
+
 	gen_text(g, "source", s->replay ? "replay" : "live");
 	gen_string(g, "stale");
 	(void) yajl_gen_bool(g, s->stale);
-	gen_value(g, "time", milliseconds(s->at.real));
-	gen_text(g, "time_text", when);
+	gen_time(g, "time", milliseconds(s->at.real));
 	return g;
 }
 

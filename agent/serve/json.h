@@ -10,10 +10,6 @@
 /* Two ways to the same JSON: put_* builds a small answer whole with jansson, gen_* streams a large
  * one with yajl. In both an absent value is null and a text is made valid UTF-8. */
 
-/* "2026-11-03T12:00:00Z" */
-#define TIME_TEXT_SIZE 32
-void time_text(double t, char ret[TIME_TEXT_SIZE]);
-
 /* The newest sample; NULL: none yet, and *ret says so. */
 const struct sample *require_sample(const struct request *q, struct reply *ret);
 
@@ -25,11 +21,13 @@ void put_text_or_null(json_t *object, const char *key, const char *text); /* "" 
 void put_number(json_t *object, const char *key, double v);
 /* source, stale, time, time_text: what every answer begins with; and age_seconds, for answers that are not kept. */
 void put_source(json_t *object, const struct request *q, const struct sample *s);
-/* "metrics": all values of the scope's object i, by the table. */
+/* "metrics": all values of the scope's object i, by the table, beside those that are there. */
 void put_metrics(json_t *object, const struct sample *s, enum metric_scope scope, size_t i);
 /* Writes it out and drops it. */
 void put_end(json_t *object, struct strbuf *b);
 
+/* Begins an object. */
+yajl_gen gen_open(struct strbuf *b);
 /* Begins an object with what every answer begins with. */
 yajl_gen gen_begin(const struct sample *s, struct strbuf *b);
 /* Closes that object. */
@@ -39,6 +37,8 @@ void gen_number(yajl_gen g, double v);
 void gen_text(yajl_gen g, const char *key, const char *text);
 void gen_text_or_null(yajl_gen g, const char *key, const char *text);
 void gen_value(yajl_gen g, const char *key, double v);
+/* Seconds since 1970 as the member key, the same as RFC 3339 has it as key_text. */
+void gen_time(yajl_gen g, const char *key, double t);
 /* The values of the scope's object i, by the table, as members. */
 void gen_values(yajl_gen g, const struct sample *s, enum metric_scope scope, size_t i);
 

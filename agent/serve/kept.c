@@ -7,18 +7,17 @@
 #include <zlib.h>
 
 #include "base/util.h"
+#include "serve/flow.h"
 #include "serve/headers.h"
 
 #define MAX_KEPT 96	  /* dashboard files and the routes' answers; beyond that the oldest one goes */
-#define MIN_GZIP 1024	  /* bytes: a smaller body gains nothing */
 #define GZIP_LEVEL 1	  /* a fifth of the size at a third of the time of the default level */
 #define GZIP_WINDOW 31	  /* zlib's: 15 bits, and gzip's header */
 #define GZIP_MEMORY 8	  /* zlib's default */
-#define MAX_ETAG 48
 
 struct form {
 	struct MHD_Response *response, *unchanged; /* NULL: not made yet */
-	char etag[MAX_ETAG];
+	char etag[ETAG_SIZE];
 };
 
 struct body {
@@ -101,6 +100,16 @@ kept_find(struct kept *k, const char *key, uint64_t generation)
 }
 
 size_t
+kept_bytes(const struct kept *k)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->n; i++)
+		n += k->body[i]->n;
+	return n;
+}
+
+size_t
 kept_old_bytes(const struct kept *k)
 {
 	return k->old_bytes;
@@ -129,17 +138,15 @@ form_make(struct form *f, const struct reply *reply, void *data, size_t n, bool 
 	return true;
 }
 
-static void
-name_tags(const struct kept *k, struct body *b)
+void
+kept_tag(const struct kept *k, const char *key, uint64_t generation, bool gzip, char ret[ETAG_SIZE])
 {
 	uint64_t hash = 14695981039346656037u; /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
 
-	for (const char *c = b->key; *c; c++)
+	for (const char *c = key; *c; c++)
 		hash = (hash ^ (unsigned char) *c) * 1099511628211u;
-	(void) snprintf(b->plain.etag, MAX_ETAG, "\"%llx-%llx-%llx\"", (unsigned long long) k->life,
-	    (unsigned long long) b->generation, (unsigned long long) hash);
-	(void) snprintf(b->gzip.etag, MAX_ETAG, "%.*s-g\"", (int) strlen(b->plain.etag) - 1,
-	    b->plain.etag);
+	(void) snprintf(ret, ETAG_SIZE, "\"%llx-%llx-%llx%s\"", (unsigned long long) k->life,
+	    (unsigned long long) generation, (unsigned long long) hash, gzip ? "-g" : "");
 }
 
 struct body *
@@ -154,7 +161,8 @@ kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *rep
 	b->reply.body = (struct strbuf){NULL, 0, 0};
 	b->data = page ? page->data : reply->body.text;
 	b->n = page ? page->n : reply->body.n;
-	name_tags(k, b);
+	kept_tag(k, key, b->generation, false, b->plain.etag);
+	kept_tag(k, key, b->generation, true, b->gzip.etag);
 	if (!form_make(&b->plain, reply, (void *) (uintptr_t) b->data, b->n, !page, false)) {
 		free(b);
 		return NULL;

@@ -28,6 +28,8 @@ struct body *kept_find(struct kept *k, const char *key, uint64_t generation);
  * untouched. */
 struct body *kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *reply);
 
+/* Bytes of those that are current, before compression. */
+size_t kept_bytes(const struct kept *k);
 /* Bytes of bodies that are no longer current and still being sent. */
 size_t kept_old_bytes(const struct kept *k);
 
@@ -35,7 +37,10 @@ size_t kept_old_bytes(const struct kept *k);
 struct MHD_Response *body_use(struct body *b, bool gzip);
 void body_release(struct kept *k, struct body *b);
 
-/* The entity tag of that form, with its quotes. */
+/* The entity tag of what has that name and generation, with its quotes, in a form of its own for gzip. */
+#define ETAG_SIZE 56
+void kept_tag(const struct kept *k, const char *key, uint64_t generation, bool gzip, char ret[ETAG_SIZE]);
+/* That of the body's form. */
 const char *body_etag(struct body *b, bool gzip);
 /* The answer to who has it already. */
 struct MHD_Response *body_unchanged(struct body *b, bool gzip);

@@ -135,7 +135,7 @@ set_filter(const struct request *q, struct reply *ret, struct journal_filter *f)
 		const char *text = request_parameter(q, journal_criteria[i]);
 
 		if (text && journal_filter_set(f, journal_criteria[i], text, q->now.real, error, sizeof(error)) < 0) {
-			problem(q, ret, 400, "%s", error);
+			problem_of(q, ret, journal_criteria[i], "%s", error);
 			return false;
 		}
 	}

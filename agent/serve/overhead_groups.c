@@ -298,8 +298,8 @@ gen_sum(yajl_gen g, const struct sum *s)
 	gen_value(g, "trace", (double) s->by_trace);
 	gen_value(g, "inferred", (double) s->inferred);
 	(void) yajl_gen_map_close(g);
-	gen_value(g, "started", s->started);
-	gen_value(g, "ended", s->ended);
+	gen_time(g, "started", s->started);
+	gen_time(g, "ended", s->ended);
 	gen_value(g, "pages_dirtied", s->pages);
 	gen_value(g, "pages_traced", s->logging.below > 0 ? s->logging.below : NAN);
 	gen_value(g, "tracked_seconds", s->sampled.below > 0 ? s->sampled.below : NAN);
@@ -479,8 +479,8 @@ overhead_groups_gen(
 		gen_text(g, "boot_id", b->boot_id);
 		gen_text(g, "source", b->replay ? "replay" : "live");
 		gen_flag(g, "current", strcmp(b->boot_id, boot_id) == 0);
-		gen_value(g, "started", started);
-		gen_value(g, "ended", ended);
+		gen_time(g, "started", started);
+		gen_time(g, "ended", ended);
 		gen_modes(x, i, g, uuid);
 		gen_vms(x, i, g, uuid);
 		(void) yajl_gen_map_close(g);

@@ -12,7 +12,7 @@ param_number(const struct request *q, struct reply *ret, const char *name, uint6
 
 	if (!text || parse_u64(text, min, max, value) == 0)
 		return true;
-	problem(q, ret, 400, "%s takes a whole number from %llu to %llu", name, (unsigned long long) min,
+	problem_of(q, ret, name, "%s takes a whole number from %llu to %llu", name, (unsigned long long) min,
 	    (unsigned long long) max);
 	return false;
 }
@@ -24,7 +24,7 @@ param_time(const struct request *q, struct reply *ret, const char *name, double 
 
 	if (!text || parse_time(text, q->now.real, value) == 0)
 		return true;
-	problem(q, ret, 400, "%s takes " TIME_FORMS, name);
+	problem_of(q, ret, name, "%s takes " TIME_FORMS, name);
 	return false;
 }
 
@@ -37,6 +37,6 @@ param_words(const struct request *q, struct reply *ret, const char *name, const 
 	if (!text || parse_words(text, words, value) == 0)
 		return true;
 	words_list(words, list, sizeof(list));
-	problem(q, ret, 400, "%s takes one or more, joined by commas, of: %s", name, list);
+	problem_of(q, ret, name, "%s takes one or more, joined by commas, of: %s", name, list);
 	return false;
 }

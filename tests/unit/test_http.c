@@ -378,6 +378,88 @@ test_kept(void)
 	    "an error is told in a header without a colon, too: %s", header(a, "\r\nX-Xenscope-Error: "));
 }
 
+/* The body of an answer in chunks, put together in place. */
+static const char *
+unchunk(char *answer)
+{
+	char *from = strstr(answer, "\r\n\r\n") + 4, *to = from, *body = from;
+	unsigned n;
+
+	while (sscanf(from, "%x", &n) == 1 && n > 0) {
+		from = strchr(from, '\n') + 1;
+		memmove(to, from, n);
+		to += n;
+		from += n + 2;
+	}
+	*to = '\0';
+	return body;
+}
+
+static void
+test_selected(void)
+{
+	char etag[128], *request, *a;
+	const char *kept;
+
+	send_sample(20);
+	a = say("GET /api/v1/domains?after=2 HTTP/1.1" CLOSE);
+	str_copy(etag, sizeof(etag), header(a, "\r\nETag: "));
+	ok(strcmp(header(a, "\r\nTransfer-Encoding: "), "chunked") == 0 && *etag,
+	    "a selection is sent as it is made, and has a tag");
+	kept = unchunk(a);
+	ok(strstr(kept, "\"vm3\"") && !strstr(kept, "\"vm2\"") && kept[strlen(kept) - 1] == '\n' &&
+		kept[strlen(kept) - 2] == '}',
+	    "it comes whole");
+	a = say("GET /services/plugin/xenscope/api/v1/domains?after=2 HTTP/1.1" CLOSE);
+	ok(!strstr(a, "chunked") && *header(a, "\r\nContent-Length: ") && strstr(a, "\"next\":null"),
+	    "xapi's proxy is told the length instead");
+	a = say("GET /services/plugin/xenscope/api/v1/domains?after=2 HTTP/1.1\r\nAccept-Encoding: gzip" CLOSE);
+	ok(strstr(a, "\r\nContent-Encoding: gzip\r\n") && *header(a, "\r\nContent-Length: "), "of gzip, too");
+	a = say("GET /api/v1/domains?after=2 HTTP/1.1\r\nAccept-Encoding: gzip" CLOSE);
+	ok(strstr(a, "\r\nContent-Encoding: gzip\r\n") && strstr(a, "chunked") &&
+		strcmp(header(a, "\r\nETag: "), etag) != 0,
+	    "others get it in chunks");
+	request = xasprintf("GET /api/v1/domains?after=2 HTTP/1.1\r\nIf-None-Match: %s" CLOSE, etag);
+	a = say(request);
+	ok(strncmp(a, "HTTP/1.1 304", 12) == 0 && strcmp(header(a, "\r\nETag: "), etag) == 0,
+	    "who has the selection is told that it is the same");
+	free(request);
+	request = xasprintf("GET /api/v1/domains?after=3 HTTP/1.1\r\nIf-None-Match: %s" CLOSE, etag);
+	ok(strncmp(say(request), "HTTP/1.1 200", 12) == 0, "another one is not");
+	send_sample(21);
+	free(request);
+	request = xasprintf("GET /api/v1/domains?after=2 HTTP/1.1\r\nIf-None-Match: %s" CLOSE, etag);
+	ok(strncmp(say(request), "HTTP/1.1 200", 12) == 0, "nor is one of another sample");
+	free(request);
+	a = say("GET /api/v1/domains?after=x HTTP/1.1\r\nIf-None-Match: *" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0 && !*header(a, "\r\nETag: "), "an error has no tag");
+	a = say("HEAD /api/v1/domains?after=2 HTTP/1.1" CLOSE);
+	ok(strncmp(a, "HTTP/1.1 200", 12) == 0 && strcmp(strstr(a, "\r\n\r\n"), "\r\n\r\n") == 0,
+	    "HEAD is told without it");
+	a = say("GET /api/v1/domains?after=2 HTTP/1.0\r\n\r\n");
+	ok(strstr(a, " 200 ") && !strstr(a, "chunked") && strstr(a, "\"next\":null"), "HTTP/1.0 knows no chunks");
+}
+
+static void
+test_self(void)
+{
+	const char *a;
+
+	(void) say("GET /api/v1/domains?limit=x HTTP/1.1" CLOSE);
+	(void) say("GET /nothing/at/all HTTP/1.1" CLOSE);
+	send_sample(30);
+	a = say("GET /metrics HTTP/1.1" CLOSE);
+	ok(strstr(a, "\nxenscope_http_requests_total{route=\"/api/v1/domains\",status=\"2xx\"} ") &&
+		strstr(a, "\nxenscope_http_requests_total{route=\"/api/v1/domains\",status=\"3xx\"} ") &&
+		strstr(a, "\nxenscope_http_requests_total{route=\"/api/v1/domains\",status=\"4xx\"} ") &&
+		strstr(a, "\nxenscope_http_requests_total{route=\"none\",status=\"4xx\"} "),
+	    "the serve half counts its answers by route and status");
+	ok(strstr(a, "\nxenscope_serve_cpu_seconds_total 0.") && strstr(a, "\nxenscope_serve_kept_bytes "),
+	    "and what they cost");
+	a = say("GET /api/v1/host HTTP/1.1" CLOSE);
+	ok(strstr(a, "\"xenscope_serve_cpu_seconds_total\":0."), "which is told of the host, too");
+}
+
 static void
 test_client_of_ours(void)
 {
@@ -446,6 +528,8 @@ main(void)
 	test_headers();
 	test_refused();
 	test_many();
+	test_selected();
+	test_self();
 	test_client_of_ours();
 	test_kept();
 	test_greedy();
