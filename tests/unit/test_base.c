@@ -142,8 +142,8 @@ is_shortest(double v)
 static void
 test_numbers(void)
 {
-	static const double some[] = {0, -0.0, 1, -1, 0.5, 1e-4, 9.9999999999999991e-05, 0.00013259, 999999999999999, 1e15,
-	    8192, 4503599627370496.5, 2600000000, 1795426259.5699444, 7.673493385314941, 0.1 + 0.2, -1795426259.5,
+	static const double some[] = {0, -0.0, 1, -1, 0.5, 1e-4, 9.9999999999999991e-05, 0.00013259, 999999999999999,
+	    1e15, 8192, 4503599627370496.5, 2600000000, 1795426259.5699444, 7.673493385314941, 0.1 + 0.2, -1795426259.5,
 	    5e-324, DBL_MAX, DBL_MIN, 1.0 / 3, 2.0 / 3e4, 0.30000000000000004, 123456789012345.67};
 	uint64_t state = 88172645463325252u; /* xorshift, so that each run has the same */
 	bool same = true;
@@ -160,8 +160,8 @@ test_numbers(void)
 
 		state ^= state << 13, state ^= state >> 7, state ^= state << 17;
 		v = (double) (state >> 11) * 0x1p-53;
-		same = is_shortest(1.8e9 + v * 1e6) && is_shortest(v * 10) && is_shortest(v / 100) && is_shortest(v * 1e15) &&
-		    is_shortest((double) (state >> 40) / 1e6);
+		same = is_shortest(1.8e9 + v * 1e6) && is_shortest(v * 10) && is_shortest(v / 100) &&
+		    is_shortest(v * 1e15) && is_shortest((double) (state >> 40) / 1e6);
 	}
 	ok(same, "times, durations and others at random");
 }
