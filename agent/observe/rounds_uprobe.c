@@ -40,8 +40,8 @@ static const struct probe progress[] = {
     {'p', "single", "xc_report_progress_single", "text=+0(%si):string",
 	"text == \"Start of stream\" || text == \"Domain now suspended\" || "
 	"text == \"End of stream\" || text == \"Complete\""},
-    /* libxc tells each 1024 pages, and the end of a pass; this lets the begin through, one in 256 MiB, and an end that is
-     * no such multiple: the kernel's text of each costs more than ours */
+    /* libxc tells each 1024 pages, and the end of a pass; this lets the begin through, one in 256 MiB, and an end that
+     * is no such multiple: the kernel's text of each costs more than ours */
     {'p', "step", "xc_report_progress_step", "done=%si:u64 total=%dx:u64", "!(done & 65535) || (done & 1023)"},
 };
 
