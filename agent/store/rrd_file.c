@@ -55,6 +55,9 @@ struct prepared_row {
 	union unit scratch[10];
 };
 
+/* Of the unions above (rrd_format.h's enums *_par_en). */
+enum { ARCHIVE_XFF = 0, STEP_UNKNOWN = 0, STEP_SUM = 1, ROW_VALUE = 0, ROW_UNKNOWN = 1 };
+
 struct layout {
 	const struct head *head;
 	const struct source *source;
@@ -112,26 +115,62 @@ layout_find(void *file, struct layout *ret)
 	return 0;
 }
 
+/* A file whose description has been read. */
+struct description {
+	int fd;
+	char *head;
+	struct layout layout; /* points into head */
+	struct stat st;
+};
+
+static void
+description_done(struct description *d)
+{
+	closep(&d->fd);
+	free(d->head);
+}
+
+/* underway: what comes between the description and the archives is in head, too. */
+static int
+describe(const char *path, int flags, bool underway, struct description *d)
+{
+	size_t n = MAX_HEAD;
+
+	*d = (struct description){.fd = open(path, flags | O_CLOEXEC | O_NOCTTY)};
+	if (d->fd < 0 || fstat(d->fd, &d->st) < 0)
+		return -errno;
+	d->head = xcalloc(1, n);
+	if (!S_ISREG(d->st.st_mode) || pread(d->fd, d->head, n, 0) < (ssize_t) sizeof(struct head))
+		return -EBADMSG;
+	if (layout_find(d->head, &d->layout) < 0 || (size_t) d->st.st_size != d->layout.size)
+		return -EBADMSG;
+	if (!underway)
+		return 0;
+	n = (size_t) ((char *) d->layout.value - d->head);
+	d->head = xrealloc(d->head, n);
+	return pread(d->fd, d->head, n, 0) == (ssize_t) n ? layout_find(d->head, &d->layout)
+							  : -EBADMSG;
+}
+
+static double
+last_up(const struct live *live)
+{
+	return (double) live->last_up + (double) live->microseconds / 1e6;
+}
+
 int
 rrd_shape_read(const char *path, struct rrd_shape *ret)
 {
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	_cleanup_(freep) char *head = NULL;
-	struct layout l;
-	struct stat st;
+	_cleanup_(description_done) struct description d;
+	int r = describe(path, O_RDONLY, false, &d);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	head = xcalloc(1, MAX_HEAD);
-	if (!S_ISREG(st.st_mode) || pread(fd, head, MAX_HEAD, 0) < (ssize_t) sizeof(struct head))
-		return -EBADMSG;
-	if (layout_find(head, &l) < 0 || (size_t) st.st_size != l.size)
-		return -EBADMSG;
-	ret->step = l.head->step;
-	ret->last_up = (double) l.live->last_up + (double) l.live->microseconds / 1e6;
-	ret->n_sources = l.head->n_sources;
+	if (r < 0)
+		return r;
+	ret->step = d.layout.head->step;
+	ret->last_up = last_up(d.layout.live);
+	ret->n_sources = d.layout.head->n_sources;
 	for (size_t i = 0; i < ret->n_sources; i++) {
-		const struct source *s = &l.source[i];
+		const struct source *s = &d.layout.source[i];
 		struct rrd_source *to = &ret->source[i];
 
 		memcpy(to->name, s->name, sizeof(to->name));
@@ -236,5 +275,117 @@ rrd_graft(const char *from, const char *to)
 		for (size_t j = 0; j < b.head->n_sources; j++)
 			if (strcmp(a.source[i].name, b.source[j].name) == 0)
 				copy_source(&a, i, &b, j);
+	return 0;
+}
+
+/* --- what is under way --- */
+
+#define MASK_WORDS 64
+
+static size_t
+pack(const uint64_t *word, size_t n, uint64_t *ret)
+{
+	size_t used = 0, mask = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i % MASK_WORDS == 0)
+			ret[mask = used++] = 0;
+		if (word[i] == 0)
+			continue;
+		ret[mask] |= UINT64_C(1) << i % MASK_WORDS;
+		ret[used++] = word[i];
+	}
+	return used;
+}
+
+static bool
+unpack(const uint64_t *packed, size_t used, uint64_t *ret, size_t n)
+{
+	uint64_t mask = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i % MASK_WORDS == 0)
+			mask = at < used ? packed[at++] : 0;
+		ret[i] = 0;
+		if (mask >> i % MASK_WORDS & 1) {
+			if (at == used)
+				return false;
+			ret[i] = packed[at++];
+		}
+	}
+	return at == used;
+}
+
+static size_t
+state_words(const struct layout *l)
+{
+	return (size_t) ((char *) l->value - (char *) l->live) / sizeof(uint64_t);
+}
+
+int
+rrd_state_read(const char *path, struct rrd_state **ret)
+{
+	_cleanup_(description_done) struct description d;
+	int r = describe(path, O_RDONLY, true, &d);
+	size_t n;
+
+	if (r < 0)
+		return r;
+	n = state_words(&d.layout);
+	*ret = xcalloc(1, sizeof(**ret) + (n + n / MASK_WORDS + 1) * sizeof((*ret)->word[0]));
+	(*ret)->inode = d.st.st_ino;
+	(*ret)->last_up = last_up(d.layout.live);
+	(*ret)->packed = pack((const uint64_t *) (const void *) d.layout.live, n, (*ret)->word);
+	return 0;
+}
+
+int
+rrd_state_restore(const char *path, const struct rrd_state *state)
+{
+	_cleanup_(description_done) struct description d;
+	_cleanup_(freep) uint64_t *word = NULL;
+	int r = describe(path, O_RDWR, false, &d);
+	size_t n, size;
+
+	if (r < 0)
+		return r;
+	n = state_words(&d.layout);
+	size = n * sizeof(*word);
+	word = xmalloc(size);
+	if (state->inode != d.st.st_ino || !unpack(state->word, state->packed, word, n))
+		return -ESTALE;
+	return pwrite(d.fd, word, size, (char *) d.layout.live - d.head) == (ssize_t) size ? 0
+											   : -EIO;
+}
+
+int
+rrd_underway_read(const char *path, const char *source, const char *cf, unsigned long steps,
+    struct rrd_underway *ret)
+{
+	_cleanup_(description_done) struct description d;
+	int r = describe(path, O_RDONLY, true, &d);
+	const struct layout *l = &d.layout;
+	size_t i = 0, a = 0, n;
+
+	if (r < 0)
+		return r;
+	n = l->head->n_sources;
+	while (i < n && strcmp(l->source[i].name, source) != 0)
+		i++;
+	while (a < l->head->n_archives &&
+	       (strcmp(l->archive[a].function, cf) != 0 || l->archive[a].steps != steps))
+		a++;
+	if (i == n || a == l->head->n_archives)
+		return -ENOENT;
+	*ret = (struct rrd_underway){
+	    .last_up = last_up(l->live),
+	    .unknown = (double) l->step[i].scratch[STEP_UNKNOWN].count,
+	    .sum = l->step[i].scratch[STEP_SUM].value,
+	    .row = l->row[a * n + i].scratch[ROW_VALUE].value,
+	    .unknown_steps = l->row[a * n + i].scratch[ROW_UNKNOWN].count,
+	    .steps = steps,
+	    .xff = l->archive[a].unused[ARCHIVE_XFF].value,
+	};
 	return 0;
 }
