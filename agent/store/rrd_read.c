@@ -7,11 +7,15 @@
 #include <rrd.h>
 #include <time.h>
 
+#include "base/parse.h"
 #include "base/util.h"
-#include "store/rrd_schema.h"
+#include "store/pending.h"
 
 /* No archive reaches further back, whatever is asked for. */
 #define MAX_REACH (2000 * 86400.0)
+
+/* A file is written once in minutes. */
+#define MAX_TRIES 3
 
 struct table {
 	time_t start, end;
@@ -65,14 +69,171 @@ archive_for(double step, unsigned long file_step)
 	return best;
 }
 
+/* --- the ticks that the file does not have yet --- */
+
+/* What is asked of a file, and what there is. */
+struct reading {
+	const char *path, *cf;
+	struct rrd_shape shape;
+	struct sources sources;
+	size_t source; /* the one that is read */
+	struct updates pending;
+	double newest; /* of the values: the file's or a pending one's */
+};
+
+static void
+reading_done(struct reading *in)
+{
+	free(in->pending.update);
+}
+
+/* The series gets the value of its step that ends then. */
+static void
+put(struct series *x, double end, double v)
+{
+	double at = (end - x->start) / x->step - 1;
+
+	if (at >= 0 && at < (double) x->n)
+		x->values[(size_t) at] = v;
+}
+
+/* One more of the file's steps, which ends then, into the archive's step that is under way: as
+ * librrd does it. */
+static void
+add_step(const struct reading *in, struct rrd_underway *u, double end, double v, struct series *ret)
+{
+	bool average = strcmp(in->cf, "AVERAGE") == 0;
+
+	if (u->steps == 1) {
+		put(ret, end, v);
+		return;
+	}
+	if (isnan(v))
+		u->unknown_steps++;
+	else if (isnan(u->row))
+		u->row = v;
+	else if (average)
+		u->row += v;
+	else if (strcmp(in->cf, "MAX") == 0 ? v > u->row : v < u->row)
+		u->row = v;
+	if (fmod(end, ret->step) != 0)
+		return;
+	put(ret, end,
+	    (double) u->unknown_steps > (double) u->steps * u->xff ? NAN
+	    : average ? u->row / (double) (u->steps - u->unknown_steps)
+		      : u->row);
+	u->unknown_steps = 0;
+	u->row = NAN;
+}
+
+/* One more moment. The value holds from the moment before. */
+static void
+add_update(
+    const struct reading *in, struct rrd_underway *u, double at, double v, struct series *ret)
+{
+	const struct rrd_source *s = &in->shape.source[in->source];
+	double step = (double) in->shape.step, interval = at - u->last_up;
+	double begin = floor(u->last_up / step) * step, end = floor(at / step) * step, known;
+	double rate = source_is_counter(&in->sources, in->source) ? v / interval : v, mean;
+
+	if (interval > (double) s->heartbeat || rate < s->min || rate > s->max)
+		rate = NAN;
+	known = (end > begin ? end : at) - u->last_up;
+	if (!isnan(rate))
+		u->sum = (isnan(u->sum) ? 0 : u->sum) + rate * known;
+	if (end > begin) {
+		mean = u->sum / (end - begin - u->unknown - (isnan(rate) ? known : 0));
+		if (interval > (double) s->heartbeat || u->unknown > step / 2)
+			mean = NAN;
+		for (double t = begin + step; t <= end; t += step)
+			add_step(in, u, t, mean, ret);
+		known = at - end;
+		u->sum = isnan(rate) ? NAN : rate * known;
+		u->unknown = 0;
+	}
+	if (isnan(rate))
+		u->unknown += floor(known);
+	u->last_up = at;
+}
+
+/* Fills in what is pending. 1: the file was written meanwhile, and nothing is done. */
+static int
+add_pending(const struct reading *in, struct series *ret)
+{
+	unsigned long steps = (unsigned long) ret->step / in->shape.step;
+	struct rrd_underway u;
+	int r = rrd_underway_read(in->path, in->shape.source[in->source].name, in->cf, steps, &u);
+
+	if (r < 0)
+		return r;
+	if (u.last_up != in->shape.last_up)
+		return 1;
+	for (size_t i = 0; i < in->pending.n; i++)
+		add_update(
+		    in, &u, in->pending.update[i].at, in->pending.update[i].value[in->source], ret);
+	return 0;
+}
+
+/* What the file holds and what is pending. -ENOENT: it has no such source. */
+static int
+reading_begin(
+    struct reading *in, const char *dir, enum rrd_kind kind, const char *uuid, enum metric_id id)
+{
+	uint8_t bytes[WAL_UUID_SIZE] = {0};
+	struct wal *wal = NULL;
+	struct progress p = {.counting = false};
+	int r = wal_open_to_read(dir, &wal);
+
+	if (r == 0)
+		r = rrd_shape_read(in->path, &in->shape);
+	if (r == 0) {
+		p.last_up = in->shape.last_up;
+		sources_of(kind, &in->shape, &in->sources);
+		if (uuid)
+			uuid_bytes(uuid, bytes);
+		pending_read(wal, &in->sources, bytes, false, NULL, &p, &in->pending);
+		in->newest = p.last_up;
+	}
+	wal_close(wal);
+	if (r < 0)
+		return r;
+	in->source = rrd_shape_find(&in->shape, metric_table[id].ds);
+	return in->source == in->shape.n_sources ? -ENOENT : 0;
+}
+
+static int
+fetch(const struct reading *in, double start, double end, double step, struct series *ret)
+{
+	_cleanup_(table_done) struct table t = {0, 0, 0, 0, NULL, NULL};
+	int r;
+
+	/* nothing is known after the newest whole step, and nothing MAX_REACH before it */
+	end = MIN(end, floor(in->newest / (double) in->shape.step) * (double) in->shape.step);
+	start = MAX(start, MAX(end - MAX_REACH, 0));
+	t.step = archive_for(step, in->shape.step);
+	if (start >= end) {
+		*ret = (struct series){start, (double) t.step, 0, xmalloc(0)};
+		return 0;
+	}
+	t.start = (time_t) start;
+	t.end = (time_t) ceil(end) - 1; /* librrd goes on to the next edge, also from an edge */
+	rrd_clear_error();
+	r = rrd_fetch_r(
+	    in->path, in->cf, &t.start, &t.end, &t.step, &t.n_sources, &t.name, &t.value);
+	if (r < 0) {
+		t.name = NULL;
+		rrd_clear_error();
+		return -EIO;
+	}
+	return extract(&t, in->shape.source[in->source].name, ret);
+}
+
 int
 store_read(const char *dir, const char *uuid, enum metric_id id, const char *cf, double start,
     double end, double step, struct series *ret)
 {
-	_cleanup_(table_done) struct table t = {0, 0, 0, 0, NULL, NULL};
 	enum rrd_kind kind = id < METRIC_COUNT ? rrd_kind_of(id) : RRD_KINDS;
 	char path[RRD_PATH_SIZE];
-	struct rrd_shape shape;
 	int r;
 
 	if (kind == RRD_KINDS)
@@ -82,26 +243,22 @@ store_read(const char *dir, const char *uuid, enum metric_id id, const char *cf,
 	    !(start < end) || !isfinite(start) || !isfinite(end) || !(step >= 0))
 		return -EINVAL;
 	r = rrd_path(path, dir, kind, uuid);
-	if (r == 0)
-		r = rrd_shape_read(path, &shape);
 	if (r < 0)
 		return r;
-	/* nothing is known after the newest whole step, and nothing MAX_REACH before it */
-	end = MIN(end, floor(shape.last_up / (double) shape.step) * (double) shape.step);
-	start = MAX(start, MAX(end - MAX_REACH, 0));
-	t.step = archive_for(step, shape.step);
-	if (start >= end) {
-		*ret = (struct series){start, (double) t.step, 0, xmalloc(0)};
-		return 0;
+	for (int tries = 0; tries < MAX_TRIES; tries++) {
+		_cleanup_(reading_done) struct reading in = {.path = path, .cf = cf};
+
+		*ret = (struct series){0, 0, 0, NULL};
+		r = reading_begin(&in, dir, kind, uuid, id);
+		if (r == 0)
+			r = fetch(&in, start, end, step, ret);
+		if (r == 0 && ret->n > 0)
+			r = add_pending(&in, ret);
+		if (r == 0)
+			return 0;
+		free(TAKE_PTR(ret->values));
+		if (r < 0)
+			return r;
 	}
-	t.start = (time_t) start;
-	t.end = (time_t) ceil(end) - 1; /* librrd goes on to the next edge, also from an edge */
-	rrd_clear_error();
-	r = rrd_fetch_r(path, cf, &t.start, &t.end, &t.step, &t.n_sources, &t.name, &t.value);
-	if (r < 0) {
-		t.name = NULL;
-		rrd_clear_error();
-		return -EIO;
-	}
-	return extract(&t, metric_table[id].ds, ret);
+	return -EAGAIN;
 }

@@ -3,6 +3,7 @@
 #include "store/rrd_schema.h"
 
 #include <errno.h>
+#include <math.h>
 #include <rrd.h>
 #include <time.h>
 
@@ -77,6 +78,12 @@ rrd_archive_step(size_t i, unsigned long step)
 	if (at >= ARRAY_SIZE(archives))
 		return 0;
 	return i == 0 ? step : (archives[at].seconds + step - 1) / step * step;
+}
+
+double
+rrd_edge_before(double at, unsigned long step)
+{
+	return (floor(at / (double) step) - 1) * (double) step;
 }
 
 /* Arguments for rrd_create_r, one after the other in one text. */

@@ -38,6 +38,9 @@ enum rrd_kind rrd_kind_of(enum metric_id id);
  * archive i. A length that is not a multiple of step is rounded up to one. */
 unsigned long rrd_archive_step(size_t i, unsigned long step);
 
+/* The edge of a step that is at least one step before. */
+double rrd_edge_before(double at, unsigned long step);
+
 /* Makes an empty file at path, which must not be in use. Its sources are those of the table, then
  * those of old that the table does not have (old may be NULL). last_up: seconds since 1970; the
  * first value must be later. -errno, and rrd_get_error() has a text unless it is -E2BIG: too many

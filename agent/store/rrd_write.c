@@ -14,24 +14,28 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/util.h"
-#include "store/rrd_schema.h"
+#include "store/pending.h"
 
 #define PART "store"
 #define FILE_MODE 0640
 #define DIR_MODE 0750
 #define MAX_MADE 32 /* files made in a tick: each is about a megabyte and an fsync */
+#define MAX_DUE 32  /* files written at a stretch: what is pending of them is in memory */
 #define NEW_SUFFIX ".new"
 
-/* One RRD file that is being written. The order of its sources is its own: an older file has them
- * in an older table's order, and may have some that the table has lost. */
+/* One RRD file that is being written. */
 struct file {
+	enum rrd_kind kind;
 	char uuid[UUID_SIZE]; /* "" of the host */
-	bool known;	      /* the rest is so; else the file is to be looked at first */
-	double seen;	      /* the tick that had its object */
-	double last_up;
-	size_t n_sources;
-	signed char row[MAX_SOURCES]; /* of its scope; -1: not in the table */
-	double counter[MAX_SOURCES];  /* as of last_up; NAN: unknown */
+	uint8_t bytes[WAL_UUID_SIZE];
+	bool known; /* the sources and the progress are; else the file is to be looked at first */
+	bool restored;	     /* at the start, to where it was before its last update */
+	uint64_t due;	     /* the tick by which it gets what the log has */
+	double seen;	     /* the tick that had its object */
+	bool fresh;	     /* and was the first one that had it */
+	const double *value; /* in that tick, while it is at hand and not in the log */
+	struct sources sources;
+	struct progress progress;
 };
 
 struct files {
@@ -39,14 +43,27 @@ struct files {
 	size_t n, room, next;
 };
 
+/* A file that is about to be updated. */
+struct due {
+	struct file *file;
+	struct updates updates;
+	struct progress progress; /* of the file then */
+};
+
 struct store {
 	char *dir;
 	unsigned step;
 	gid_t gid;
+	struct wal *wal;
 	struct files files[RRD_KINDS];
+	uint64_t ticks, turn;
+	double now;    /* the newest tick */
 	unsigned made; /* in this tick */
 	bool ahead;    /* a file is, of the clock */
-	struct trouble write, clock;
+	int failed;    /* -errno of what failed last */
+	struct due due[MAX_DUE];
+	size_t n_due;
+	struct trouble write, clock, log;
 	struct strbuf text;
 };
 
@@ -78,46 +95,10 @@ own_directory(const char *path, gid_t gid)
 	return access(path, W_OK) < 0 ? -errno : 0;
 }
 
-int
-store_open(const char *dir, unsigned step, gid_t gid, struct store **ret)
-{
-	_cleanup_(freep) char *vm = xasprintf("%s/vm", dir);
-	struct store *s;
-	int r = own_directory(dir, gid);
-
-	if (r == 0)
-		r = own_directory(vm, gid);
-	if (r < 0)
-		return r;
-	s = xcalloc(1, sizeof(*s));
-	s->dir = xstrdup(dir);
-	s->step = step;
-	s->gid = gid;
-	*ret = s;
-	return 0;
-}
-
-void
-store_close(struct store *s)
-{
-	if (!s)
-		return;
-	for (enum rrd_kind k = 0; k < RRD_KINDS; k++) {
-		for (size_t i = 0; i < s->files[k].n; i++)
-			free(s->files[k].file[i]);
-		free(s->files[k].file);
-	}
-	strbuf_done(&s->text);
-	free(s->dir);
-	free(s);
-}
-
 /* Objects come in the same order tick after tick: the search begins where the last one ended. */
 static struct file *
-file_get(struct files *all, const char *uuid)
+file_find(struct files *all, const char *uuid)
 {
-	struct file *f;
-
 	for (size_t i = 0; i < all->n; i++) {
 		size_t at = (all->next + i) % all->n;
 
@@ -126,32 +107,37 @@ file_get(struct files *all, const char *uuid)
 			return all->file[at];
 		}
 	}
+	return NULL;
+}
+
+/* NULL: not a UUID. */
+static struct file *
+file_get(struct store *s, enum rrd_kind kind, const char *uuid)
+{
+	struct files *all = &s->files[kind];
+	struct file *f = file_find(all, uuid);
+	char text[UUID_SIZE] = "";
+
+	if (f)
+		return f;
+	if (kind != RRD_HOST && parse_uuid(uuid, text) < 0)
+		return NULL;
+	if (strcmp(text, uuid) != 0)
+		return file_get(s, kind, text);
 	if (all->n == all->room) {
 		all->room = MAX(all->room * 2, 8);
 		all->file = xrealloc(all->file, all->room * sizeof(*all->file));
 	}
 	f = xcalloc(1, sizeof(*f));
-	str_copy(f->uuid, sizeof(f->uuid), uuid);
-	for (size_t i = 0; i < MAX_SOURCES; i++)
-		f->counter[i] = NAN;
+	f->kind = kind;
+	str_copy(f->uuid, sizeof(f->uuid), text);
+	if (*text)
+		uuid_bytes(text, f->bytes);
+	f->due = s->ticks + 1 +
+		 s->turn++ / WAL_NEIGHBOURS % WAL_BATCH; /* so that each tick writes some */
 	all->file[all->n++] = f;
 	all->next = all->n;
 	return f;
-}
-
-/* The files of objects that this tick did not have. When they come back they begin anew. */
-static void
-files_forget(struct files *all, double now)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < all->n; i++)
-		if (all->file[i]->seen == now)
-			all->file[kept++] = all->file[i];
-		else
-			free(all->file[i]);
-	all->n = kept;
-	all->next = 0;
 }
 
 static const char *
@@ -160,13 +146,6 @@ reason(int r)
 	const char *text = rrd_test_error() ? rrd_get_error() : NULL;
 
 	return text && *text ? text : strerror(-r);
-}
-
-/* The edge of a step that is at least one step before the tick. */
-static double
-edge_before(double at, unsigned step)
-{
-	return floor(at / step) * step - step;
 }
 
 /* Gives the finished file its rights and its name. Synced and dropped from the cache once: what
@@ -250,44 +229,44 @@ lacks_source(enum rrd_kind kind, const struct rrd_shape *shape)
 }
 
 static void
-adopt(struct file *f, enum rrd_kind kind, const struct rrd_shape *shape)
+adopt(struct file *f, const struct rrd_shape *shape)
 {
-	const struct metric_scope_info *scope = &metric_scopes[rrd_kinds[kind].scope];
-
-	f->n_sources = shape->n_sources;
-	for (size_t i = 0; i < shape->n_sources; i++)
-		f->row[i] = -1;
-	for (enum metric_id id = scope->first; id < scope->end; id++) {
-		size_t i = rrd_shape_find(shape, metric_table[id].ds);
-
-		if (*metric_table[id].ds && i < shape->n_sources)
-			f->row[i] = (signed char) (id - scope->first);
-	}
-	f->last_up = shape->last_up;
+	sources_of(f->kind, shape, &f->sources);
+	f->progress = (struct progress){.last_up = shape->last_up};
 	f->known = true;
 }
 
 /* What is there. -ENOENT: nothing, or nothing any more. */
 static int
-examine(const struct store *s, const char *path, double now, struct rrd_shape *ret)
+examine(const struct store *s, const char *path, struct rrd_shape *ret)
 {
 	int r = rrd_shape_read(path, ret);
 
 	if (r == -EBADMSG)
-		r = is_corrupt(path) ? set_aside(path, "corrupt", "is damaged", now) : -ENOTSUP;
+		r = is_corrupt(path) ? set_aside(path, "corrupt", "is damaged", s->now) : -ENOTSUP;
 	else if (r == 0 && ret->step != s->step)
-		r = set_aside(path, "other-step", "was made for another step", now);
+		r = set_aside(path, "other-step", "was made for another step", s->now);
 	else
 		return r;
 	return r == 0 ? -ENOENT : r;
 }
 
+/* Its object is not in the newest tick, or there was none yet. */
+static bool
+is_gone(const struct store *s, const struct file *f)
+{
+	return f->seen != s->now;
+}
+
 /* A new file, or one with the table's new sources in the place of old; its shape. */
 static int
-renew(struct store *s, enum rrd_kind kind, const char *path, double now,
-    const struct rrd_shape *old, struct rrd_shape *ret)
+renew(struct store *s, const struct file *f, const char *path, const struct rrd_shape *old,
+    struct rrd_shape *ret)
 {
-	int r = create(s, kind, path, old ? old->last_up : edge_before(now, s->step), old);
+	double begin =
+	    old ? old->last_up : pending_begin(s->wal, f->kind, f->bytes, is_gone(s, f), s->step);
+	int r =
+	    create(s, f->kind, path, isinf(begin) ? rrd_edge_before(s->now, s->step) : begin, old);
 
 	if (r < 0 && !old)
 		return r;
@@ -298,186 +277,295 @@ renew(struct store *s, enum rrd_kind kind, const char *path, double now,
 
 /* Makes the file fit to be written. -EBUSY: not in this tick. */
 static int
-prepare(struct store *s, enum rrd_kind kind, struct file *f, const char *path, double now)
+prepare(struct store *s, struct file *f, const char *path)
 {
 	struct rrd_shape old, shape;
-	int r = examine(s, path, now, &old);
+	int r = examine(s, path, &old);
 
-	if (r == 0 && !lacks_source(kind, &old)) {
-		adopt(f, kind, &old);
+	if (r == 0 && !lacks_source(f->kind, &old)) {
+		adopt(f, &old);
 		return 0;
 	}
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (s->made++ >= MAX_MADE)
+	if (s->made++ >= MAX_MADE && !is_gone(s, f))
 		return -EBUSY;
-	r = renew(s, kind, path, now, r == 0 ? &old : NULL, &shape);
+	r = renew(s, f, path, r == 0 ? &old : NULL, &shape);
 	if (r == 0)
-		adopt(f, kind, &shape);
+		adopt(f, &shape);
 	return r;
 }
 
-/* What a counter grew by. One that went back is another counter: of a kind that begins at zero all
- * of it is new, of the others nobody knows. */
-static double
-increase(double before, double v, bool from_zero)
-{
-	if (isnan(before) || v < before)
-		return from_zero ? v : NAN;
-	return v - before;
-}
-
-static void
-add_value(struct strbuf *b, double v)
-{
-	char text[32] = ":U";
-	int n = 2;
-
-	if (v == floor(v) && fabs(v) < 1e15) /* most are, and this is the cheap way */
-		n = snprintf(text, sizeof(text), ":%lld", (long long) v);
-	else if (isfinite(v))
-		n = snprintf(text, sizeof(text), ":%.17g", v);
-	strbuf_add(b, text, (size_t) n);
-}
-
-static bool
-is_counter(const struct file *f, enum rrd_kind kind, size_t i)
-{
-	const struct metric *rows = &metric_table[metric_scopes[rrd_kinds[kind].scope].first];
-
-	return f->row[i] >= 0 && rows[f->row[i]].type == MT_COUNTER;
-}
-
-/* A line for librrd in which all counters stand still (grown: "0") or are unknown ("U"). */
-static void
-add_idle(struct strbuf *b, const struct file *f, enum rrd_kind kind, double at, const char *grown)
-{
-	strbuf_printf(b, "%.0f", at);
-	for (size_t i = 0; i < f->n_sources; i++) {
-		strbuf_str(b, ":");
-		strbuf_str(b, is_counter(f, kind, i) ? grown : "U");
-	}
-	strbuf_add(b, "", 1);
-}
-
-/* After a gap librrd would take the whole time since the newest value as unknown, and with it what
- * is being counted. Of a kind that begins at zero nothing may be lost: the step that broke off ends
- * with what it had, the gap is unknown, and what was counted since stands behind it. */
-static unsigned
-add_gap(struct strbuf *b, const struct file *f, enum rrd_kind kind, double at, unsigned step)
-{
-	double broken = ceil(f->last_up / step) * step, again = edge_before(at, step);
-	unsigned lines = 0;
-
-	if (!rrd_kinds[kind].from_zero || at - f->last_up <= 3 * step)
-		return 0;
-	if (broken > f->last_up) {
-		add_idle(b, f, kind, broken, "0");
-		lines++;
-	}
-	if (again > broken) {
-		add_idle(b, f, kind, again, "U");
-		lines++;
-	}
-	return lines;
-}
-
 static int
-update(struct store *s, enum rrd_kind kind, struct file *f, const char *path, const double *value,
-    double at)
+update(struct store *s, const struct due *d)
 {
-	bool from_zero = rrd_kinds[kind].from_zero;
-	const char *argv[3];
-	unsigned lines;
+	_cleanup_(freep) const char **argv = xmalloc(d->updates.n * sizeof(*argv));
+	char path[RRD_PATH_SIZE];
+	const char *line;
+	int r = rrd_path(path, s->dir, d->file->kind, d->file->uuid);
 
-	s->text.n = 0;
-	lines = add_gap(&s->text, f, kind, at, s->step);
-	strbuf_printf(&s->text, "%.6f", at);
-	for (size_t i = 0; i < f->n_sources; i++) {
-		double v = f->row[i] < 0 ? NAN : value[f->row[i]];
-
-		if (is_counter(f, kind, i))
-			v = increase(f->counter[i], v, from_zero);
-		add_value(&s->text, v);
-	}
-	argv[0] = s->text.text;
-	for (unsigned i = 1; i <= lines; i++)
-		argv[i] = argv[i - 1] + strlen(argv[i - 1]) + 1;
-	if (rrd_update_r(path, NULL, (int) lines + 1, argv) < 0)
+	if (r < 0)
+		return r;
+	updates_text(&d->updates, d->file->sources.n, &s->text);
+	line = s->text.text;
+	for (size_t i = 0; i < d->updates.n; i++, line += strlen(line) + 1)
+		argv[i] = line;
+	rrd_clear_error();
+	if (rrd_update_r(path, NULL, (int) d->updates.n, argv) < 0)
 		return access(path, W_OK) < 0 ? -errno : -EIO;
-	for (size_t i = 0; i < f->n_sources; i++) {
-		double v = f->row[i] < 0 ? NAN : value[f->row[i]];
-
-		if (!from_zero || !isnan(v))
-			f->counter[i] = v;
-	}
-	f->last_up = at;
 	return 0;
 }
 
-static int
-write_object(struct store *s, enum rrd_kind kind, const char *uuid, const double *value, double at)
+static void
+failed(struct store *s, struct file *f, int r)
 {
-	char path[RRD_PATH_SIZE];
-	struct file *f;
-	int r = rrd_path(path, s->dir, kind, uuid);
+	char path[RRD_PATH_SIZE] = "";
 
-	if (r < 0) {
-		complain(&s->write, PART, "no file for domain %s: %s", uuid, strerror(-r));
-		return r;
-	}
-	f = file_get(&s->files[kind], uuid ? uuid : "");
-	/* a domain that migrates to its own host is there twice: the first counts */
-	if (f->seen == at)
-		return 0;
-	f->seen = at;
+	(void) rrd_path(path, s->dir, f->kind, f->uuid);
+	complain(&s->write, PART, "%s: %s", path, reason(r));
 	rrd_clear_error();
-	r = f->known ? 0 : prepare(s, kind, f, path, at);
-	if (r == -EBUSY)
-		return 0;
-	if (r == 0 && at <= f->last_up) {
+	f->known = false;
+	s->failed = r;
+}
+
+/* Updates the files that were found to be due. Their states go into the log first: an update that
+ * is broken off leaves half of itself. */
+static void
+write_due(struct store *s)
+{
+	int r = s->n_due > 0 ? wal_states_end(s->wal) : 0;
+
+	if (r < 0)
+		complain(&s->log, PART, "log of ticks: %s", strerror(-r));
+	for (size_t i = 0; i < s->n_due; i++) {
+		struct due *d = &s->due[i];
+
+		r = update(s, d);
+		if (r < 0)
+			failed(s, d->file, r);
+		else
+			d->file->progress = d->progress;
+		free(d->updates.update);
+	}
+	s->n_due = 0;
+	wal_states_begin(s->wal);
+}
+
+/* The file will be brought to where the log is, and then to this tick if it is not in the log. */
+static int
+add_due(struct store *s, struct file *f, const char *path)
+{
+	size_t n_rows = metric_scopes[rrd_kinds[f->kind].scope].end -
+			metric_scopes[rrd_kinds[f->kind].scope].first;
+	_cleanup_(freep) struct rrd_state *state = NULL;
+	struct due *d = &s->due[s->n_due];
+	struct wal_row row = {.at = s->now, .fresh = f->fresh};
+	int r = 0;
+
+	*d = (struct due){.file = f, .progress = f->progress};
+	if (f->value)
+		memcpy(row.value, f->value, n_rows * sizeof(*f->value));
+	pending_read(s->wal, &f->sources, f->bytes, is_gone(s, f), f->value ? &row : NULL,
+	    &d->progress, &d->updates);
+	if (d->updates.n > 0)
+		r = rrd_state_read(path, &state);
+	if (state) {
+		wal_states_add(s->wal, f->kind, f->bytes, state);
+		s->n_due++;
+	} else {
+		free(d->updates.update);
+	}
+	if (r < 0)
+		return r;
+	if (f->due <= s->ticks)
+		f->due = s->ticks + WAL_BATCH;
+	if (d->progress.last_up > s->now + 1) {
 		s->ahead = true;
 		complain(&s->clock, PART, "%s is %.0f s ahead of the clock: not written until then",
-		    path, f->last_up - at);
-		return 0;
+		    path, d->progress.last_up - s->now);
 	}
-	if (r == 0)
-		r = update(s, kind, f, path, value, at);
-	if (r < 0) {
-		complain(&s->write, PART, "%s: %s", path, reason(r));
-		f->known = false;
-	}
+	return 0;
+}
+
+/* all: also if it is not the file's turn. */
+static void
+write_file(struct store *s, struct file *f, bool all)
+{
+	char path[RRD_PATH_SIZE];
+	int r = rrd_path(path, s->dir, f->kind, f->uuid);
+
 	rrd_clear_error();
-	return r;
+	if (r == 0 && !f->known)
+		r = prepare(s, f, path);
+	if (r == -EBUSY)
+		return;
+	if (r == 0 && (all || is_gone(s, f) || s->ticks >= f->due))
+		r = add_due(s, f, path);
+	if (r < 0)
+		failed(s, f, r);
+	rrd_clear_error();
+	if (s->n_due == MAX_DUE)
+		write_due(s);
+}
+
+/* Writes the files whose turn it is, or all. */
+static int
+write_files(struct store *s, bool all)
+{
+	s->made = 0;
+	s->ahead = false;
+	wal_states_begin(s->wal);
+	for (enum rrd_kind k = 0; k < RRD_KINDS; k++)
+		for (size_t i = 0; i < s->files[k].n; i++)
+			write_file(s, s->files[k].file[i], all);
+	write_due(s);
+	if (s->failed == 0)
+		complain_over(&s->write, PART, s->dir);
+	if (!s->ahead)
+		complain_over(&s->clock, PART, s->dir);
+	return s->failed;
+}
+
+/* The files of objects that are gone, or of all. When they come back they begin anew. */
+static void
+forget(struct store *s, bool all)
+{
+	for (enum rrd_kind k = 0; k < RRD_KINDS; k++) {
+		struct files *files = &s->files[k];
+		size_t kept = 0;
+
+		for (size_t i = 0; i < files->n; i++) {
+			files->file[i]->value = NULL;
+			if (all || is_gone(s, files->file[i]))
+				free(files->file[i]);
+			else
+				files->file[kept++] = files->file[i];
+		}
+		files->n = kept;
+		files->next = 0;
+	}
+}
+
+int
+store_flush(struct store *s)
+{
+	s->failed = 0;
+	return write_files(s, true);
+}
+
+/* Takes an object's values into the tick that is being logged. */
+static void
+take(struct store *s, enum rrd_kind kind, const char *uuid, const double *value)
+{
+	struct file *f = file_get(s, kind, uuid);
+
+	if (!f) {
+		complain(&s->write, PART, "no file for domain %s: it has no UUID", uuid);
+		s->failed = -EINVAL;
+		return;
+	}
+	/* a domain that migrates to its own host is there twice: the first counts */
+	if (f->seen == s->now)
+		return;
+	f->fresh = f->seen == 0 && (s->ticks > 1 || rrd_kinds[kind].from_zero);
+	f->seen = s->now;
+	f->value = value;
+	wal_tick_add(s->wal, kind, f->bytes, value);
+}
+
+static int
+log_tick(struct store *s, const struct sample *sample)
+{
+	int r = wal_tick_begin(s->wal, s->now, s->ticks++ == 0);
+
+	take(s, RRD_HOST, "", sample->host.value);
+	for (size_t i = 0; i < sample->n_domains; i++)
+		take(s, RRD_VM, sample->domain[i].uuid, sample->domain[i].value);
+	for (size_t i = 0; i < sample->n_tracking; i++)
+		take(s, RRD_TRACKING, sample->tracking[i].uuid, sample->tracking[i].value);
+	return r < 0 ? r : wal_tick_end(s->wal);
 }
 
 int
 store_write(struct store *s, const struct sample *sample)
 {
-	double at = sample->at.real;
-	int r, failed = 0;
+	int r;
 
-	s->made = 0;
-	s->ahead = false;
-	r = write_object(s, RRD_HOST, NULL, sample->host.value, at);
-	failed = r < 0 ? r : failed;
-	for (size_t i = 0; i < sample->n_tracking; i++) {
-		const struct sample_tracking *t = &sample->tracking[i];
-
-		r = write_object(s, RRD_TRACKING, t->uuid, t->value, at);
-		failed = r < 0 ? r : failed;
+	s->failed = 0;
+	if (sample->at.real <= s->now) {
+		complain(&s->clock, PART,
+		    "the newest tick is %.0f s ahead of the clock: nothing is stored until then",
+		    s->now - sample->at.real);
+		return 0;
 	}
-	for (size_t i = 0; i < sample->n_domains; i++) {
-		const struct sample_domain *d = &sample->domain[i];
+	s->now = sample->at.real;
+	r = log_tick(s, sample);
+	if (r < 0)
+		complain(&s->log, PART, "log of ticks: %s: each goes into all files at once",
+		    strerror(-r));
+	else
+		complain_over(&s->log, PART, "log of ticks");
+	r = write_files(s, r < 0);
+	forget(s, false);
+	return r;
+}
 
-		r = write_object(s, RRD_VM, d->uuid, d->value, at);
-		failed = r < 0 ? r : failed;
-	}
+/* What the log has may be in no file yet. */
+static void
+recover(void *arg, enum rrd_kind kind, const uint8_t *uuid, const struct rrd_state *state)
+{
+	struct store *s = arg;
+	char text[UUID_SIZE] = "", path[RRD_PATH_SIZE];
+	struct file *f;
+
+	if (kind != RRD_HOST)
+		uuid_format(uuid, text);
+	f = file_get(s, kind, text);
+	if (f && state && !f->restored && rrd_path(path, s->dir, kind, text) == 0)
+		f->restored = rrd_state_restore(path, state) == 0;
+}
+
+int
+store_open(const char *dir, unsigned step, gid_t gid, struct store **ret)
+{
+	_cleanup_(freep) char *vm = xasprintf("%s/vm", dir);
+	struct wal *wal = NULL;
+	struct store *s;
+	int r = own_directory(dir, gid);
+
+	if (r == 0)
+		r = own_directory(vm, gid);
+	if (r == 0)
+		r = wal_open(dir, gid, &wal);
+	if (r < 0)
+		return r;
+	s = xcalloc(1, sizeof(*s));
+	s->dir = xstrdup(dir);
+	s->step = step;
+	s->gid = gid;
+	s->wal = wal;
+	s->now = wal_newest(wal);
+	r = wal_recover(wal, recover, s);
+	if (r < 0)
+		log_warn(PART, "%s: the log of ticks cannot be read: %s", dir, strerror(-r));
+	(void) store_flush(s);
+	*ret = s;
+	return 0;
+}
+
+void
+store_close(struct store *s)
+{
+	if (!s)
+		return;
+	(void) store_flush(s);
+	wal_states_begin(s->wal);
+	(void) wal_states_end(s->wal);
+	forget(s, true);
 	for (enum rrd_kind k = 0; k < RRD_KINDS; k++)
-		files_forget(&s->files[k], at);
-	if (failed == 0)
-		complain_over(&s->write, PART, s->dir);
-	if (!s->ahead)
-		complain_over(&s->clock, PART, s->dir);
-	return failed;
+		free(s->files[k].file);
+	wal_close(s->wal);
+	strbuf_done(&s->text);
+	free(s->dir);
+	free(s);
 }

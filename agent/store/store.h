@@ -12,10 +12,14 @@ struct store;
 int store_open(const char *dir, unsigned step, gid_t gid, struct store **ret);
 void store_close(struct store *s);
 
-/* Writes one sample into the files; creates those that are missing, sets aside those that are corrupt
- * (renamed to NAME.corrupt-TIME), skips those that are ahead of the clock. Each trouble is said once.
- * Returns 0, or the -errno of the last file that failed. */
+/* Logs one sample (wal.h), and brings some of the files to where the log is: each at least every WAL_BATCH samples, and
+ * those of objects that are gone; all of them while the log cannot be written. Creates files that are missing, sets
+ * aside those that are corrupt (renamed to NAME.corrupt-TIME), skips what is ahead of the clock. Each trouble is said
+ * once. Returns 0, or the -errno of the last file that failed. */
 int store_write(struct store *s, const struct sample *sample);
+
+/* Brings all files to where the log is; store_close does so, too, and store_open what a killed process left to do. */
+int store_flush(struct store *s);
 
 /* For the readers, in any process. One series of a file: values[i] is that of the step that ends at
  * start + (i + 1) * step. */

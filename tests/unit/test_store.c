@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <glob.h>
 #include <math.h>
 #include <rrd.h>
@@ -15,6 +14,7 @@
 #include "base/util.h"
 #include "store/rrd_schema.h"
 #include "store/store.h"
+#include "tests/remove_tree.h"
 #include "tests/tap.h"
 
 #define GUEST "5a0c9b3e-0f6d-4a38-9d6e-1d2f3a4b5c6d"
@@ -23,15 +23,6 @@
 
 static char top[] = "/tmp/test_store.XXXXXX";
 static char dir[64];
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void) st;
-	(void) type;
-	(void) ftw;
-	return remove(path);
-}
 
 /* A directory of its own for each test. */
 static struct store *
@@ -85,14 +76,14 @@ add_tracking(struct sample *s, const char *uuid, double dirtied, double seconds)
 	t->value[METRIC_AT(M_TRACKING_SECONDS, TRACKING)] = seconds;
 }
 
-/* Writes it and lets it go. */
+/* Writes it, also into the files, and lets it go. */
 static int
 put(struct store *s, struct sample *sample)
 {
-	int r = store_write(s, sample);
+	int r = store_write(s, sample), flushed = store_flush(s);
 
 	sample_free(sample);
-	return r;
+	return r < 0 ? r : flushed;
 }
 
 /* The sum of rate x step of all that is known since T0. */
@@ -435,9 +426,8 @@ test_damage(void)
 	free(text);
 	store_close(s);
 
-	(void) store_open(dir, 5, getgid(), &s);
-	ok(truncate(in_dir("host.rrd"), 5000) == 0 && put(s, sample_at(T0 + 5)) == 0 &&
-		count_files("host.rrd.corrupt-*") == 2,
+	ok(truncate(in_dir("host.rrd"), 5000) == 0 && store_open(dir, 5, getgid(), &s) == 0 &&
+		put(s, sample_at(T0 + 5)) == 0 && count_files("host.rrd.corrupt-*") == 2,
 	    "so is one that was cut");
 	ok(truncate(in_dir("host.rrd"), 0) == 0 && put(s, sample_at(T0 + 10)) < 0,
 	    "damage that comes while it is written is an error of that tick");
@@ -562,7 +552,8 @@ test_many(void)
 			    tick == 2 ? 39 - i : i);
 			add_domain(x, uuid, i);
 		}
-		r |= put(s, x);
+		r |= store_write(s, x);
+		sample_free(x);
 		n[tick] = count_files("vm/*.rrd");
 	}
 	ok(r == 0 && n[0] == 31 && n[1] == 40 && n[2] == 40,
@@ -592,6 +583,6 @@ main(void)
 	test_trouble();
 	test_unprivileged();
 	test_many();
-	(void) nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(top);
 	return done_testing();
 }
