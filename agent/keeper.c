@@ -15,6 +15,7 @@
 #include "observe/observer.h"
 #include "serve/rights.h"
 #include "store/journal.h"
+#include "store/retention.h"
 #include "store/store.h"
 
 #define MAX_UNSAVED 64	       /* finished records that the journal could not take yet */
@@ -25,6 +26,7 @@ struct keeper {
 	gid_t gid;
 	int lock; /* on the directory: two agents would write the same files */
 	struct store *store;
+	struct retention retention;
 	struct journal *journal;
 	struct journal_limits limits;
 	struct migration_record unsaved[MAX_UNSAVED];
@@ -236,6 +238,7 @@ keeper_sample(struct keeper *k, const struct sample *s)
 		complain(&k->store_trouble, "store", "RRD files in %s: %s", k->dir, strerror(-r));
 	else
 		complain_over(&k->store_trouble, "store", "writing");
+	retention_sweep(&k->retention, k->dir, s);
 	if (k->n_unsaved)
 		finish_unsaved(k);
 	trim_journal(k, &s->at);
