@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""compare_store.py STORE [DIR]: what storing a tick costs the agent, collectd and bare librrd, side by side.
+
+STORE is the program tests/bench/store, DIR has room for 4 GB (default: the current directory). All run at the same time
+at the same pace, each with its own files; CPU time of all threads and bytes dirtied come from /proc, a row for each
+window, then medians and ratios. collectd needs its package and headers (collectd-core, collectd-dev); without them it
+is left out. XENSCOPE_BENCH_PACE (5 s), _WINDOWS (5), _TICKS (60 a window), _DOMAINS (1000)."""
+import glob
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PACE = int(os.environ.get('XENSCOPE_BENCH_PACE', 5))
+WINDOWS = int(os.environ.get('XENSCOPE_BENCH_WINDOWS', 5))
+TICKS = int(os.environ.get('XENSCOPE_BENCH_TICKS', 60))
+DOMAINS = int(os.environ.get('XENSCOPE_BENCH_DOMAINS', 1000))
+INCLUDE = '/usr/include/collectd/core'
+LIMITS = (  # what, of whom, at most
+    ('CPU', 'collectd', 0.12),
+    ('CPU', 'collectd, CacheTimeout 60', 0.4),
+    ('CPU', 'librrd', 1.3),
+    ('bytes', 'collectd', 0.1),
+)
+CONFIG = '''
+BaseDir "{top}"
+PIDFile "{top}/pid"
+PluginDir "{top}/plugins"
+TypesDB "{top}/types.db"
+Interval {pace}
+LoadPlugin rrdtool
+LoadPlugin collectd_load
+<Plugin rrdtool>
+	DataDir "{top}/rrd"
+	{more}
+</Plugin>
+<Plugin collectd_load>
+	Domains {domains}
+</Plugin>
+'''
+
+
+def usage(pid):
+    """(seconds of CPU, bytes dirtied) of all threads."""
+    ns = 0
+    for path in glob.glob('/proc/%d/task/*/schedstat' % pid):
+        with open(path, encoding='ascii') as f:
+            ns += int(f.read().split()[0])
+    with open('/proc/%d/io' % pid, encoding='ascii') as f:
+        dirtied = next(int(line.split()[1]) for line in f if line.startswith('write_bytes:'))
+    return ns / 1e9, dirtied
+
+
+def start_collectd(top, more):
+    plugins = os.path.join(top, 'plugins')
+    os.makedirs(plugins)
+    subprocess.check_call(['cc', '-O2', '-fPIC', '-shared', '-DHAVE_CONFIG_H', '-I' + INCLUDE, '-I' + INCLUDE + '/daemon',
+                           '-I' + INCLUDE + '/..', '-o', os.path.join(plugins, 'collectd_load.so'),
+                           os.path.join(HERE, 'collectd_load.c')])
+    shutil.copy(glob.glob('/usr/lib*/collectd/rrdtool.so')[0], plugins)
+    with open(os.path.join(top, 'types.db'), 'w', encoding='ascii') as f:
+        f.write('xen_load ' + ', '.join('v%d:%s:U:U' % (i, 'DERIVE' if i < 5 else 'GAUGE') for i in range(10)) + '\n')
+    with open(os.path.join(top, 'conf'), 'w', encoding='ascii') as f:
+        f.write(CONFIG.format(top=top, pace=PACE, more=more, domains=DOMAINS))
+    p = subprocess.Popen(['collectd', '-f', '-C', os.path.join(top, 'conf')], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    while len(glob.glob(os.path.join(top, 'rrd', '**', '*.rrd'), recursive=True)) < DOMAINS:
+        time.sleep(1)
+        if p.poll() is not None:
+            sys.exit('collectd ended')
+    return p
+
+
+def start_store(program, way, top):
+    p = subprocess.Popen([program, way, top, str(DOMAINS), '1000000', str(PACE)], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL)
+    if p.stdout.readline() != b'ready\n':
+        sys.exit('%s %s ended' % (program, way))
+    return p
+
+
+def start(program, top):
+    running = {}
+    if os.path.isdir(INCLUDE) and shutil.which('collectd'):
+        running['collectd'] = start_collectd(os.path.join(top, 'c'), '')
+        running['collectd, CacheTimeout 60'] = start_collectd(
+            os.path.join(top, 'cc'), 'CacheTimeout %d\n\tCacheFlush %d' % (60 * PACE, 600 * PACE))
+    else:
+        print('collectd or its headers are not here')
+    for way in 'librrd', 'agent':
+        running[way] = start_store(program, way, os.path.join(top, way))
+    return running
+
+
+def measure(running):
+    """{name: [(ms of CPU a tick, kB a tick)]}, a pair for each window."""
+    figures = {name: [] for name in running}
+    os.sync()
+    time.sleep(30 if PACE > 1 else 5)
+    before = {name: usage(p.pid) for name, p in running.items()}
+    for window in range(WINDOWS):
+        time.sleep(TICKS * PACE)
+        for name, p in running.items():
+            now = usage(p.pid)
+            cpu, dirtied = now[0] - before[name][0], now[1] - before[name][1]
+            figures[name].append((cpu / TICKS * 1e3, dirtied / TICKS / 1e3))
+            print('  window %d  %-26s %7.2f ms  %8.1f kB' % (window + 1, name, *figures[name][-1]), flush=True)
+            before[name] = now
+    return figures
+
+
+def report(figures):
+    print('%d domains x 10 values, a tick each %d s, medians of %d x %d ticks' % (DOMAINS, PACE, WINDOWS, TICKS))
+    median = {}
+    for name, pairs in figures.items():
+        cpu, dirtied = zip(*pairs)
+        median[name] = {'CPU': statistics.median(cpu), 'bytes': statistics.median(dirtied)}
+        print('  %-26s %7.2f ms (%.2f-%.2f)  %8.1f kB (%.1f-%.1f) a tick' % (
+            name, median[name]['CPU'], min(cpu), max(cpu), median[name]['bytes'], min(dirtied), max(dirtied)))
+    for what, whom, limit in LIMITS:
+        if whom in median:
+            print('  agent: %.3f of the %s of %s, limit %g' % (
+                median['agent'][what] / median[whom][what], what, whom, limit))
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__.splitlines()[0])
+    top = tempfile.mkdtemp(prefix='bench-store.', dir=sys.argv[2] if len(sys.argv) > 2 else '.')
+    running = {}
+    try:
+        running = start(os.path.abspath(sys.argv[1]), os.path.abspath(top))
+        report(measure(running))
+    finally:
+        for p in running.values():
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+        shutil.rmtree(top)
+
+
+main()
