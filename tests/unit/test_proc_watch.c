@@ -414,6 +414,7 @@ test_orphan(void)
 	ok(symlink(self, path) == 0, "a helper");
 	toolstack = fork();
 	if (toolstack == 0) {
+		(void) signal(SIGINT, SIG_DFL); /* a shell's background job ignores it, and so do its children */
 		if (fork() == 0) {
 			(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 			(void) execl(path, path, "--save-domain", "8", "0", "1", "1", "12", "0", (char *) NULL);
