@@ -155,7 +155,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		begin();
 	c.fd = connect_there();
 	must(send(c.fd, data, size, MSG_NOSIGNAL) == (ssize_t) size);
-	turns = loop_every(loop, 0, 0, on_turn, &c);
+	turns = loop_every(loop, 0, 1e-9, on_turn, &c);
 	must(turns >= 0 && loop_add(loop, c.fd, EPOLLIN, on_answer, &c) == 0 && loop_run(loop) == 0);
 	loop_cancel(loop, turns);
 	loop_remove(loop, c.fd);
