@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/parse.h"
+#include "base/tokens.h"
 #include "base/util.h"
 #include "base/http_get.h"
 #include "cli/migrations.h"
@@ -272,6 +273,24 @@ run_untrack(const struct options *o)
 	return untrack_command(&p, stdin, stdout);
 }
 
+static int
+run_token(const struct options *o)
+{
+	char token[TOKEN_TEXT], line[TOKEN_LINE];
+	int r = token_new(o->argument, token, line);
+
+	if (r == -EINVAL)
+		(void) fprintf(stderr, "xenscope: a token's name has 1 to 32 letters, digits, dots, _ and -\n");
+	else if (r < 0)
+		(void) fprintf(stderr, "xenscope: no token can be made: %s\n",
+		    r == -ENOSYS ? "built without GnuTLS" : strerror(-r));
+	if (r < 0)
+		return r == -EINVAL ? EXIT_USAGE : EXIT_ANSWER;
+	(void) fprintf(stderr, "The token, which is kept nowhere, and its line for the file of the option tokens:\n");
+	(void) printf("%s\n%s\n", token, line);
+	return EXIT_OK;
+}
+
 static const struct command {
 	const char *name;
 	const char *argument; /* what it takes, NULL for nothing; in brackets: may be left out */
@@ -290,6 +309,7 @@ static const struct command {
     {"probe", "DOMAIN", run_probe,
 	"measure what dirty tracking costs a running guest: [--seconds N]; read xenscope(1) first"},
     {"untrack", "DOMAIN", run_untrack, "turn off dirty tracking that was left on: [--yes]"},
+    {"token", "NAME", run_token, "make a token for a client on another host; see xenscoped(8), OTHER HOSTS"},
     {"record", NULL, run_record, "write a capture of what Xen answers: -o FILE [--seconds N]"},
     {"trace", "FILE", run_trace, "exits and their cycles in a file of xentrace; asks no agent"},
 };
