@@ -11,6 +11,7 @@
 #include "metrics/notice.h"
 #include "notify/hook.h"
 #include "run.h"
+#include "serve/serve.h"
 
 #define STANDARD_CONFIG SYSCONFDIR "/xenscope/xenscoped.conf"
 
@@ -182,6 +183,8 @@ check(const struct config *config)
 
 	if (why)
 		return fail("option event_hook: %s: %s", command, why);
+	if (serve_check(config, &why) < 0)
+		return fail("%s", why);
 	(void) printf("xenscoped: the configuration is good\n");
 	return 0;
 }

@@ -79,17 +79,25 @@ serving_start(const struct config *config, struct loop *loop, bool patient, stru
 	return 0;
 }
 
+/* The process first: when the link ends it would be left alone with stale figures. */
+static void
+stop(struct serving *s)
+{
+	if (s->pid > 0) {
+		(void) kill(s->pid, SIGTERM);
+		(void) waitpid(s->pid, NULL, 0);
+	}
+	s->pid = 0;
+	link_writer_free(TAKE_PTR(s->link));
+	closep(&s->link_fd);
+}
+
 void
 serving_end(struct serving *s)
 {
 	if (!s)
 		return;
-	if (s->pid > 0) { /* before the link ends, which would leave it alone with stale figures */
-		(void) kill(s->pid, SIGTERM);
-		(void) waitpid(s->pid, NULL, 0);
-	}
-	link_writer_free(s->link);
-	closep(&s->link_fd);
+	stop(s);
 	serve_sockets_close(&s->sockets);
 	free(s);
 }
@@ -99,13 +107,6 @@ serving_record(struct serving *s, const struct migration_record *r)
 {
 	if (s->link)
 		link_send_record(s->link, r);
-}
-
-void
-serving_sample(struct serving *s, const struct sample *sample)
-{
-	if (s->link)
-		link_send_sample(s->link, sample);
 }
 
 void
@@ -128,6 +129,42 @@ restart(void *arg, uint32_t events, const struct tick *now)
 	s->restart_timer = -1;
 }
 
+static void
+start_later(struct serving *s)
+{
+	s->restart_timer = loop_every(s->loop, s->restart_delay, MAX_RESTART_DELAY, restart, s);
+	s->restart_delay = MIN(s->restart_delay * 2, MAX_RESTART_DELAY);
+}
+
+/* A serve half that has the new keys and tokens takes the place of the one that has the old ones. The sockets stay, and
+ * who connects meanwhile is kept waiting by the kernel. */
+static void
+renew(struct serving *s)
+{
+	const char *why = "";
+	int r = serve_renew(s->config, &s->sockets, &why);
+
+	if (r < 0)
+		log_err("agent", "%s; the keys and tokens from before stay in use", why);
+	if (r <= 0)
+		return;
+	log_info("agent", "the keys and tokens have changed and are in use");
+	if (s->pid <= 0)
+		return; /* it is about to be started, with these */
+	stop(s);
+	if (start(s) < 0)
+		start_later(s);
+}
+
+/* What is new is exchanged here, where the new serve half gets a sample at once. */
+void
+serving_sample(struct serving *s, const struct sample *sample)
+{
+	renew(s);
+	if (s->link)
+		link_send_sample(s->link, sample);
+}
+
 void
 serving_child_ended(struct serving *s, const struct tick *now)
 {
@@ -143,6 +180,5 @@ serving_child_ended(struct serving *s, const struct tick *now)
 	log_err("agent", "the serving process ended (%s %d), starting it again in %.0f s",
 	    WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 	    s->restart_delay);
-	s->restart_timer = loop_every(s->loop, s->restart_delay, MAX_RESTART_DELAY, restart, s);
-	s->restart_delay = MIN(s->restart_delay * 2, MAX_RESTART_DELAY);
+	start_later(s);
 }

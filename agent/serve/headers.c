@@ -5,6 +5,7 @@
 #include "base/util.h"
 
 #define MAX_ERROR_TEXT 512
+#define RETRY_SECONDS "5" /* a sample comes with each step, and who asked too often has had to wait */
 
 static const char page_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -45,6 +46,10 @@ headers_add(struct MHD_Response *r, const struct reply *reply, const char *etag,
 		(void) MHD_add_response_header(r, "Allow", reply->allow);
 	if (reply->location)
 		(void) MHD_add_response_header(r, "Location", reply->location);
+	if (reply->status == MHD_HTTP_UNAUTHORIZED)
+		(void) MHD_add_response_header(r, "WWW-Authenticate", "Bearer realm=\"xenscope\"");
+	if (reply->status == 429 || reply->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		(void) MHD_add_response_header(r, "Retry-After", RETRY_SECONDS);
 	if (*reply->error)
 		add_error(r, reply->error);
 }

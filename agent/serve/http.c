@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "serve/answer.h"
 #include "serve/flow.h"
+#include "serve/gate.h"
 #include "serve/headers.h"
 #include "serve/kept.h"
 
@@ -40,8 +41,9 @@
 struct http {
 	struct loop *loop;
 	const struct view *view;
-	struct MHD_Daemon *daemon[8];
-	int epoll[8];
+	struct gate *gate; /* NULL: everybody may ask */
+	struct MHD_Daemon *daemon[MAX_LISTEN];
+	int epoll[MAX_LISTEN];
 	size_t n;
 	int timer;  /* -1: none */
 	double due; /* CLOCK_MONOTONIC: when it fires */
@@ -267,13 +269,15 @@ on_request(void *arg, struct MHD_Connection *c, const char *url, const char *met
 	if (*upload_n > 0)
 		return MHD_NO;
 	if (!x) {
+		struct reply reply = {.status = 0};
+
 		x = *state = xcalloc(1, sizeof(*x));
 		x->route = NO_ROUTE;
+		if (h->gate && !gate_allows(h->gate, c, &q, &reply))
+			return queue_reply(c, &reply, x, NULL, false);
 		if (read_only && !has_body(c))
 			return MHD_YES;
 		if (read_only) {
-			struct reply reply = {.status = 0};
-
 			problem(&q, &reply, 400, "a request here has no body");
 			return queue_reply(c, &reply, x, NULL, false);
 		}
@@ -354,14 +358,30 @@ run(struct http *h, const struct tick *now)
 	}
 }
 
+static MHD_Result
+on_connect(void *arg, const struct sockaddr *from, socklen_t n)
+{
+	struct http *h = arg;
+	const struct tick now = tick_now();
+
+	(void) n;
+	return gate_admits(h->gate, from, &now) ? MHD_YES : MHD_NO;
+}
+
 static int
-add_daemon(struct http *h, int fd)
+add_daemon(struct http *h, int fd, bool remote)
 {
 	const union MHD_DaemonInfo *info;
-	struct MHD_Daemon *d = MHD_start_daemon(FLAGS, 0, NULL, NULL, on_request, h,
+	struct MHD_OptionItem options[GATE_OPTIONS] = {{MHD_OPTION_END, 0, NULL}};
+	struct MHD_Daemon *d;
+
+	if (remote)
+		gate_options(h->gate, options);
+	d = MHD_start_daemon(remote ? FLAGS | gate_flags() : FLAGS, 0, remote ? on_connect : NULL, h, on_request, h,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t) MAX_REQUEST, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+	    (size_t) MAX_REQUEST, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_ARRAY, options,
+	    MHD_OPTION_END);
 
 	if (!d)
 		return -ENOMEM;
@@ -380,10 +400,11 @@ http_new(
 
 	h->loop = loop;
 	h->view = view;
+	h->gate = sockets->gate;
 	h->kept = kept_new();
 	h->timer = -1;
 	for (size_t i = 0; i < sockets->n && r == 0; i++)
-		r = add_daemon(h, sockets->listen[i]);
+		r = add_daemon(h, sockets->listen[i], sockets->remote[i]);
 	sockets->n = 0;
 	if (r < 0) {
 		http_free(h);

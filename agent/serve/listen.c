@@ -13,8 +13,11 @@
 #include "base/util.h"
 #include "config/config.h"
 #include "serve/rights.h"
+#include "serve/secrets.h"
 
 #define BACKLOG 64
+#define MAX_UNIX 2 /* socket and xapi_socket */
+#define SEPARATORS ", \t"
 
 /* A numeric address and port: "127.0.0.1:9965", "[::1]:9965". */
 union address {
@@ -23,7 +26,7 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-static char trouble[256]; /* what serve_listen says through ret_where; one thread */
+static char trouble[768]; /* what serve_listen says through ret_where; one thread */
 
 static int
 fail(int error, const char *object, const char *why)
@@ -79,8 +82,9 @@ add(struct serve_sockets *s, int *fd)
 
 /* The address as a URL, with the port that the kernel chose where 0 was asked for. */
 static void
-describe(int fd, char *where, size_t n)
+describe(int fd, bool remote, char *where, size_t n)
 {
+	const char *scheme = remote ? "https" : "http";
 	char host[INET6_ADDRSTRLEN] = "";
 	union address a;
 	socklen_t len = sizeof(a);
@@ -89,11 +93,31 @@ describe(int fd, char *where, size_t n)
 	(void) getsockname(fd, &a.any, &len);
 	if (a.any.sa_family == AF_INET) {
 		(void) inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof(host));
-		(void) snprintf(where, n, "http://%s:%u/", host, ntohs(a.v4.sin_port));
+		(void) snprintf(where, n, "%s://%s:%u/", scheme, host, ntohs(a.v4.sin_port));
 	} else {
 		(void) inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof(host));
-		(void) snprintf(where, n, "http://[%s]:%u/", host, ntohs(a.v6.sin6_port));
+		(void) snprintf(where, n, "%s://[%s]:%u/", scheme, host, ntohs(a.v6.sin6_port));
 	}
+}
+
+static int
+check_remote(const char *text, const struct serve_sockets *s)
+{
+	const char *why = "";
+	int r = secrets_suffice(s->secrets, &why);
+
+	return r < 0 ? fail(r, text, why) : 0;
+}
+
+/* One of the addresses of listen, and whether other hosts reach it, which then must be safe. */
+static int
+check_tcp(const char *text, const struct serve_sockets *s, union address *ret, socklen_t *ret_n, bool *ret_remote)
+{
+	if (parse_address(text, ret, ret_n) < 0)
+		return fail(-EINVAL, text,
+		    "listen takes numbers and ports: 127.0.0.1:9965 or [::1]:9965");
+	*ret_remote = !is_loopback(ret);
+	return *ret_remote ? check_remote(text, s) : 0;
 }
 
 static int
@@ -102,14 +126,13 @@ listen_tcp(const char *text, struct serve_sockets *ret)
 	_cleanup_(closep) int fd = -1;
 	union address a;
 	socklen_t n;
-	int on = 1;
+	int on = 1, r;
 
-	if (parse_address(text, &a, &n) < 0)
-		return fail(-EINVAL, text,
-		    "listen takes a number and a port: 127.0.0.1:9965 or [::1]:9965");
-	if (!is_loopback(&a))
-		return fail(-EPERM, text,
-		    "only 127.0.0.0/8 and [::1]: nothing here guards what leaves the host");
+	if (ret->n == MAX_LISTEN - MAX_UNIX)
+		return fail(-E2BIG, text, "listen takes six addresses");
+	r = check_tcp(text, ret, &a, &n, &ret->remote[ret->n]);
+	if (r < 0)
+		return r;
 	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(-errno, text, "no socket of this kind");
@@ -119,9 +142,35 @@ listen_tcp(const char *text, struct serve_sockets *ret)
 		    errno == EADDRINUSE ? "the port is taken: end the other program, or choose "
 					  "another with listen ="
 					: "it cannot be listened on");
-	describe(fd, ret->where[ret->n], sizeof(ret->where[0]));
+	describe(fd, ret->remote[ret->n], ret->where[ret->n], sizeof(ret->where[0]));
 	add(ret, &fd);
 	return 0;
+}
+
+static int
+try_tcp(const char *text, struct serve_sockets *s)
+{
+	union address a;
+	socklen_t n;
+	bool remote;
+
+	return check_tcp(text, s, &a, &n, &remote);
+}
+
+/* Does this with each address of a list, until one fails. */
+static int
+each_address(const char *list, int (*fn)(const char *, struct serve_sockets *), struct serve_sockets *s)
+{
+	int r = 0;
+
+	while (r == 0 && *(list += strspn(list, SEPARATORS))) {
+		size_t n = strcspn(list, SEPARATORS);
+		_cleanup_(freep) char *text = xasprintf("%.*s", (int) n, list);
+
+		r = fn(text, s);
+		list += n;
+	}
+	return r;
 }
 
 /* gid: the group that may connect, (gid_t) -1 for none. */
@@ -166,10 +215,11 @@ serve_listen(const struct config *config, struct serve_sockets *ret, const char 
 	struct serve_sockets s = {.n = 0};
 	struct user user;
 	gid_t gid = geteuid() == 0 && user_find(config, &user) == 0 ? user.gid : (gid_t) -1;
-	int r = 0;
+	int r = secrets_read(config, &s.secrets, ret_where);
 
-	if (*tcp)
-		r = listen_tcp(tcp, &s);
+	if (r < 0)
+		return r;
+	r = each_address(tcp, listen_tcp, &s);
 	if (r == 0 && *local)
 		r = listen_unix(local, 0660, gid, &s);
 	if (r == 0 && *xapi && has_xapi(xapi))
@@ -183,9 +233,43 @@ serve_listen(const struct config *config, struct serve_sockets *ret, const char 
 	return 0;
 }
 
+int
+serve_check(const struct config *config, const char **ret_where)
+{
+	struct serve_sockets s = {.n = 0};
+	int r = secrets_read(config, &s.secrets, ret_where);
+
+	if (r < 0)
+		return r;
+	*ret_where = trouble;
+	r = each_address(config_text(config, OPTION_listen), try_tcp, &s);
+	serve_sockets_close(&s);
+	return r;
+}
+
 void
 serve_sockets_close(struct serve_sockets *s)
 {
 	while (s->n > 0)
 		(void) close(s->listen[--s->n]);
+	secrets_free(s->secrets);
+	s->secrets = NULL;
+}
+
+int
+serve_renew(const struct config *config, struct serve_sockets *s, const char **ret_why)
+{
+	struct secrets *fresh = NULL;
+	int r = secrets_changed(s->secrets, config) ? secrets_read(config, &fresh, ret_why) : 0;
+
+	for (size_t i = 0; r == 0 && fresh && i < s->n; i++)
+		if (s->remote[i])
+			r = secrets_suffice(fresh, ret_why);
+	if (r < 0 || !fresh) {
+		secrets_free(fresh);
+		return r;
+	}
+	secrets_free(s->secrets);
+	s->secrets = fresh;
+	return 1;
 }

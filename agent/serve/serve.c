@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "config/config.h"
+#include "serve/gate.h"
 #include "serve/half.h"
 #include "serve/rights.h"
 #include "serve/syscalls.h"
@@ -109,7 +110,10 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 		return EXIT_FAILURE;
 	if (limit_calls() < 0)
 		return EXIT_FAILURE;
+	own.gate = gate_new(own.secrets, config_bool(config, OPTION_local_token),
+	    (unsigned) config_number(config, OPTION_request_rate));
 	status = half_run(&view, &own, link);
+	gate_free(own.gate);
 	view_done(&view);
 	return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <config.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/http_get.h"
+#include "base/tokens.h"
 #include "config/config.h"
 #include "serve/link.h"
 #include "serve/rights.h"
@@ -81,10 +83,19 @@ test_tcp(void)
 		    "%s is refused: %s", bad[i], where);
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++)
 		ok(listen_to(outside[i], "", "", &s, where, sizeof(where)) == -EPERM &&
-			strstr(where, outside[i]),
+			strstr(where, outside[i]) && strstr(where, "tls_certificate"),
 		    "%s is refused: %s", outside[i], where);
 	ok(listen_to("", "", "", &s, where, sizeof(where)) == 0 && s.n == 0,
 	    "no address is no socket");
+	ok(listen_to("127.0.0.1:0, 127.0.0.2:0 127.0.0.3:0,", "", "", &s, where, sizeof(where)) == 0 && s.n == 3 &&
+		strncmp(s.where[2], "http://127.0.0.3:", 17) == 0,
+	    "several addresses are several sockets: %s", s.where[1]);
+	serve_sockets_close(&s);
+	ok(listen_to("127.0.0.1:0 127.0.0.1:0 127.0.0.1:0 127.0.0.1:0 127.0.0.1:0 127.0.0.1:0 127.0.0.1:0", "", "", &s,
+	       where, sizeof(where)) == -E2BIG,
+	    "more than there is room for are refused: %s", where);
+	ok(listen_to("127.0.0.1:0,0.0.0.0:0", "", "", &s, where, sizeof(where)) == -EPERM,
+	    "one that is unsafe is enough to refuse all");
 }
 
 static void
@@ -235,6 +246,58 @@ test_start(void)
 	free(path);
 }
 
+#ifdef HAVE_GNUTLS
+/* The status of an answer to a request with this header. */
+static unsigned
+status_with(const char *where, const char *header)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char *request = xasprintf("GET /healthz HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", header), answer[13] = "";
+
+	a.sin_port = htons((uint16_t) atoi(strrchr(where, ':') + 1));
+	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0 || send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, answer, 12, MSG_WAITALL) < 0)
+		abort();
+	free(request);
+	return (unsigned) atoi(answer + 9);
+}
+
+static void
+test_local_token(void)
+{
+	char *file = xasprintf("%s/tokens", dir), *path = xasprintf("%s/run/http.sock", dir), token[TOKEN_TEXT],
+	     line[TOKEN_LINE], *header;
+	struct serve_sockets s;
+	struct config c;
+	const char *why;
+	int link;
+	pid_t pid;
+
+	configure(&c, "127.0.0.1:0", path, "");
+	if (token_new("test", token, line) < 0 || file_replace(file, line) < 0 || config_set(&c, "tokens", file) < 0 ||
+	    config_set(&c, "local_token", "yes") < 0)
+		abort();
+	ok(serve_check(&c, &why) == 0 && serve_listen(&c, &s, &why) == 0 && serve_start(&c, &s, &pid, &link) == 0,
+	    "a token may be asked for on loopback");
+	header = xasprintf("Authorization: bearer  %s", token);
+	ok(get_status(s.where[0], "/healthz") == 401, "there is no answer without one");
+	ok(status_with(s.where[0], header) == 503, "with it there is");
+	ok(status_with(s.where[0], "Authorization: Basic QTpC") == 401, "other ways to say who one is are none");
+	ok(get_status(s.where[1], "/healthz") == 503, "a UNIX socket is guarded by its mode");
+	ok(kill(pid, SIGTERM) == 0 && waitpid(pid, NULL, 0) == pid, "it ends");
+	ok(config_set(&c, "listen", "127.0.0.1:1, 192.0.2.1:1") == 0 && serve_check(&c, &why) == -EPERM &&
+		strstr(why, "192.0.2.1:1") && strstr(why, "tls_certificate"),
+	    "the configuration can be checked without listening: %s", why);
+	(void) close(link);
+	serve_sockets_close(&s);
+	config_done(&c);
+	free(header);
+	free(file);
+	free(path);
+}
+#endif
+
 static void
 test_user(void)
 {
@@ -261,6 +324,9 @@ main(void)
 	test_unix();
 	test_user();
 	test_start();
+#ifdef HAVE_GNUTLS
+	test_local_token();
+#endif
 	clean = xasprintf("rm -r %s", dir);
 	ok(system(clean) == 0, "the test clears up");
 	free(clean);
