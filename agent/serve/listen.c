@@ -4,9 +4,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "base/parse.h"
 #include "base/unix_socket.h"
@@ -17,6 +19,7 @@
 
 #define BACKLOG 64
 #define MAX_UNIX 2 /* socket and xapi_socket */
+#define FIRST_INHERITED 3 /* SD_LISTEN_FDS_START of sd_listen_fds(3) */
 #define SEPARATORS ", \t"
 
 /* A numeric address and port: "127.0.0.1:9965", "[::1]:9965". */
@@ -24,6 +27,7 @@ union address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
+	struct sockaddr_un local;
 };
 
 static char trouble[768]; /* what serve_listen says through ret_where; one thread */
@@ -72,32 +76,47 @@ is_loopback(const union address *a)
 	return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
-/* Takes fd over. */
+/* The address as a URL. */
 static void
-add(struct serve_sockets *s, int *fd)
-{
-	s->listen[s->n++] = *fd;
-	*fd = -1;
-}
-
-/* The address as a URL, with the port that the kernel chose where 0 was asked for. */
-static void
-describe(int fd, bool remote, char *where, size_t n)
+describe(const union address *a, bool remote, char *where, size_t n)
 {
 	const char *scheme = remote ? "https" : "http";
 	char host[INET6_ADDRSTRLEN] = "";
+
+	if (a->any.sa_family == AF_INET) {
+		(void) inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof(host));
+		(void) snprintf(where, n, "%s://%s:%u/", scheme, host, ntohs(a->v4.sin_port));
+	} else if (a->any.sa_family == AF_INET6) {
+		(void) inet_ntop(AF_INET6, &a->v6.sin6_addr, host, sizeof(host));
+		(void) snprintf(where, n, "%s://[%s]:%u/", scheme, host, ntohs(a->v6.sin6_port));
+	} else {
+		(void) snprintf(where, n, "unix:%.*s", (int) sizeof(a->local.sun_path), a->local.sun_path);
+	}
+}
+
+/* Takes fd over, which is bound: with the port that the kernel chose where 0 was asked for. */
+static void
+add(struct serve_sockets *s, int *fd, bool remote)
+{
 	union address a;
 	socklen_t len = sizeof(a);
 
 	memset(&a, 0, sizeof(a));
-	(void) getsockname(fd, &a.any, &len);
-	if (a.any.sa_family == AF_INET) {
-		(void) inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof(host));
-		(void) snprintf(where, n, "%s://%s:%u/", scheme, host, ntohs(a.v4.sin_port));
-	} else {
-		(void) inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof(host));
-		(void) snprintf(where, n, "%s://[%s]:%u/", scheme, host, ntohs(a.v6.sin6_port));
-	}
+	(void) getsockname(*fd, &a.any, &len);
+	describe(&a, remote, s->where[s->n], sizeof(s->where[0]));
+	s->remote[s->n] = remote;
+	s->listen[s->n++] = *fd;
+	*fd = -1;
+}
+
+/* True if systemd has bound it already. */
+static bool
+is_there(const struct serve_sockets *s, const char *where)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->where[i], where) == 0)
+			return true;
+	return false;
 }
 
 static int
@@ -109,30 +128,38 @@ check_remote(const char *text, const struct serve_sockets *s)
 	return r < 0 ? fail(r, text, why) : 0;
 }
 
-/* One of the addresses of listen, and whether other hosts reach it, which then must be safe. */
+static bool
+is_remote(const union address *a)
+{
+	return a->any.sa_family != AF_UNIX && !is_loopback(a);
+}
+
+/* One of the addresses of listen; one that other hosts reach must be safe. */
 static int
-check_tcp(const char *text, const struct serve_sockets *s, union address *ret, socklen_t *ret_n, bool *ret_remote)
+check_tcp(const char *text, const struct serve_sockets *s, union address *ret, socklen_t *ret_n)
 {
 	if (parse_address(text, ret, ret_n) < 0)
 		return fail(-EINVAL, text,
 		    "listen takes numbers and ports: 127.0.0.1:9965 or [::1]:9965");
-	*ret_remote = !is_loopback(ret);
-	return *ret_remote ? check_remote(text, s) : 0;
+	return is_remote(ret) ? check_remote(text, s) : 0;
 }
 
 static int
 listen_tcp(const char *text, struct serve_sockets *ret)
 {
 	_cleanup_(closep) int fd = -1;
+	char where[sizeof(ret->where[0])];
 	union address a;
 	socklen_t n;
-	int on = 1, r;
+	int on = 1, r = check_tcp(text, ret, &a, &n);
 
-	if (ret->n == MAX_LISTEN - MAX_UNIX)
-		return fail(-E2BIG, text, "listen takes six addresses");
-	r = check_tcp(text, ret, &a, &n, &ret->remote[ret->n]);
 	if (r < 0)
 		return r;
+	describe(&a, is_remote(&a), where, sizeof(where));
+	if (is_there(ret, where))
+		return 0;
+	if (ret->n == MAX_LISTEN - MAX_UNIX)
+		return fail(-E2BIG, text, "no more than six addresses");
 	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(-errno, text, "no socket of this kind");
@@ -142,9 +169,62 @@ listen_tcp(const char *text, struct serve_sockets *ret)
 		    errno == EADDRINUSE ? "the port is taken: end the other program, or choose "
 					  "another with listen ="
 					: "it cannot be listened on");
-	describe(fd, ret->remote[ret->n], ret->where[ret->n], sizeof(ret->where[0]));
-	add(ret, &fd);
+	add(ret, &fd, is_remote(&a));
 	return 0;
+}
+
+static bool
+is_listening(int fd)
+{
+	int type = 0, accepts = 0;
+	socklen_t n = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &n) == 0 && accepts;
+}
+
+/* One of systemd's sockets. It stays open for a second try, and no program that we run gets it. */
+static int
+inherit(int original, struct serve_sockets *ret)
+{
+	char where[sizeof(ret->where[0])] = "socket of systemd";
+	_cleanup_(closep) int fd = -1;
+	union address a;
+	socklen_t n = sizeof(a);
+	int r;
+
+	memset(&a, 0, sizeof(a));
+	if (!is_listening(original) || getsockname(original, &a.any, &n) < 0 ||
+	    (a.any.sa_family != AF_INET && a.any.sa_family != AF_INET6 && a.any.sa_family != AF_UNIX))
+		return fail(-EINVAL, where, "only ListenStream= of a path, or of an address and a port");
+	describe(&a, is_remote(&a), where, sizeof(where));
+	if (ret->n == MAX_LISTEN - MAX_UNIX)
+		return fail(-E2BIG, where, "no more than six addresses");
+	r = is_remote(&a) ? check_remote(where, ret) : 0;
+	if (r < 0)
+		return r;
+	fd = fcntl(original, F_DUPFD_CLOEXEC, FIRST_INHERITED);
+	if (fd < 0 || fcntl(original, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return fail(-errno, where, "it cannot be taken over");
+	add(ret, &fd, is_remote(&a));
+	return 0;
+}
+
+/* The sockets that systemd has opened for this process, by the protocol of sd_listen_fds(3). */
+static int
+inherit_all(struct serve_sockets *ret)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	uint64_t n, whose;
+	int r = 0;
+
+	if (!pid || !count || parse_u64(pid, 1, INT32_MAX, &whose) < 0 || (pid_t) whose != getpid() ||
+	    parse_u64(count, 0, MAX_LISTEN, &n) < 0)
+		return 0;
+	for (uint64_t i = 0; r == 0 && i < n; i++)
+		r = inherit(FIRST_INHERITED + (int) i, ret);
+	return r;
 }
 
 static int
@@ -152,9 +232,8 @@ try_tcp(const char *text, struct serve_sockets *s)
 {
 	union address a;
 	socklen_t n;
-	bool remote;
 
-	return check_tcp(text, s, &a, &n, &remote);
+	return check_tcp(text, s, &a, &n);
 }
 
 /* Does this with each address of a list, until one fails. */
@@ -177,15 +256,18 @@ each_address(const char *list, int (*fn)(const char *, struct serve_sockets *), 
 static int
 listen_unix(const char *path, unsigned mode, gid_t gid, struct serve_sockets *ret)
 {
+	_cleanup_(freep) char *where = xasprintf("unix:%s", path);
+	_cleanup_(closep) int fd = -1;
 	const char *why;
-	_cleanup_(closep) int fd = unix_listen(path, SOCK_STREAM, mode, BACKLOG, &why);
 
+	if (is_there(ret, where))
+		return 0;
+	fd = unix_listen(path, SOCK_STREAM, mode, BACKLOG, &why);
 	if (fd < 0)
 		return fail(fd, path, why);
 	if (gid != (gid_t) -1 && chown(path, (uid_t) -1, gid) < 0)
 		return fail(-errno, path, "it cannot be given to its group");
-	(void) snprintf(ret->where[ret->n], sizeof(ret->where[0]), "unix:%s", path);
-	add(ret, &fd);
+	add(ret, &fd, false);
 	return 0;
 }
 
@@ -219,7 +301,9 @@ serve_listen(const struct config *config, struct serve_sockets *ret, const char 
 
 	if (r < 0)
 		return r;
-	r = each_address(tcp, listen_tcp, &s);
+	r = inherit_all(&s);
+	if (r == 0)
+		r = each_address(tcp, listen_tcp, &s);
 	if (r == 0 && *local)
 		r = listen_unix(local, 0660, gid, &s);
 	if (r == 0 && *xapi && has_xapi(xapi))

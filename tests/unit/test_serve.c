@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/http_get.h"
 #include "base/tokens.h"
+#include "base/unix_socket.h"
 #include "config/config.h"
 #include "serve/link.h"
 #include "serve/rights.h"
@@ -136,6 +137,92 @@ test_unix(void)
 	free(xapi);
 	free(file);
 	free(xcp);
+}
+
+/* A listening socket of any loopback address. */
+static int
+any_socket(int type)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, type, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *) &a, sizeof(a)) < 0 || (type == SOCK_STREAM && listen(fd, 8) < 0))
+		abort();
+	return fd;
+}
+
+/* What serve_listen makes of descriptors from 3 on that systemd left, in a process of its own: one text a line. */
+static const char *
+activated(const int *fd, size_t n, const char *listen, const char *sock, pid_t whose)
+{
+	static char said[1024];
+	size_t n_said = 0;
+	int out[2];
+	ssize_t got;
+	pid_t pid;
+
+	if (pipe(out) < 0)
+		abort();
+	(void) fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		struct serve_sockets s;
+		char where[256], number[16];
+
+		(void) dup2(out[1], 100);
+		for (size_t i = 0; i < n; i++)
+			(void) dup2(fd[i], 200 + (int) i);
+		for (size_t i = 0; i < n; i++)
+			(void) dup2(200 + (int) i, 3 + (int) i);
+		(void) snprintf(number, sizeof(number), "%d", whose ? whose : getpid());
+		(void) setenv("LISTEN_PID", number, 1);
+		(void) snprintf(number, sizeof(number), "%zu", n);
+		(void) setenv("LISTEN_FDS", number, 1);
+		if (listen_to(listen, sock, "", &s, where, sizeof(where)) < 0)
+			dprintf(100, "refused %s", where);
+		else
+			for (size_t i = 0; i < s.n; i++)
+				dprintf(100, "%s\n", s.where[i]);
+		_exit(0);
+	}
+	(void) close(out[1]);
+	while ((got = read(out[0], said + n_said, sizeof(said) - 1 - n_said)) > 0)
+		n_said += (size_t) got;
+	said[n_said] = '\0';
+	(void) close(out[0]);
+	(void) waitpid(pid, NULL, 0);
+	return said;
+}
+
+static void
+test_activation(void)
+{
+	struct sockaddr_in a;
+	socklen_t n = sizeof(a);
+	int tcp = any_socket(SOCK_STREAM), udp = any_socket(SOCK_DGRAM), outside = socket(AF_INET, SOCK_STREAM, 0), local;
+	char *path = xasprintf("%s/activated", dir), where[64], address[32], both[512];
+	const char *why;
+
+	(void) getsockname(tcp, (struct sockaddr *) &a, &n);
+	(void) snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(a.sin_port));
+	(void) snprintf(where, sizeof(where), "http://%s/\n", address);
+	local = unix_listen(path, SOCK_STREAM, 0660, 8, &why);
+	(void) snprintf(both, sizeof(both), "%sunix:%s\n", where, path);
+	ok(strcmp(activated((const int[]){tcp, local}, 2, address, path, 0), both) == 0,
+	    "what systemd has bound is taken, and not bound again");
+	ok(strcmp(activated((const int[]){tcp}, 1, "", "", 0), where) == 0, "also what no option names");
+	ok(strcmp(activated((const int[]){tcp}, 1, "", "", 1), "") == 0, "what is for another process is not");
+	ok(strstr(activated((const int[]){udp}, 1, "", "", 0), "ListenStream"), "what is no such socket is refused");
+	a = (struct sockaddr_in){.sin_family = AF_INET};
+	ok(bind(outside, (struct sockaddr *) &a, sizeof(a)) == 0 && listen(outside, 8) == 0 &&
+		strstr(activated((const int[]){outside}, 1, "", "", 0), "tls_certificate"),
+	    "as is one that other hosts reach without TLS");
+	(void) close(tcp);
+	(void) close(udp);
+	(void) close(outside);
+	(void) close(local);
+	(void) unlink(path);
+	free(path);
 }
 
 /* A line of /proc/PID/status. */
@@ -322,6 +409,7 @@ main(void)
 		abort();
 	test_tcp();
 	test_unix();
+	test_activation();
 	test_user();
 	test_start();
 #ifdef HAVE_GNUTLS
