@@ -14,6 +14,7 @@
 #include "serve/gate.h"
 #include "serve/headers.h"
 #include "serve/kept.h"
+#include "serve/visits.h"
 
 #define MAX_CONNECTIONS 30u	  /* of each socket */
 #define IDLE_SECONDS 15u	  /* until a connection that stands still is closed */
@@ -36,12 +37,14 @@
 #define FLAGS (MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK)
 #define INFO_EPOLL MHD_DAEMON_INFO_EPOLL_FD
 #define INFO_CONNECTIONS MHD_DAEMON_INFO_CURRENT_CONNECTIONS
+#define HAS_VISITS /* connections are told of; before that they only have IDLE_SECONDS */
 #endif
 
 struct http {
 	struct loop *loop;
 	const struct view *view;
 	struct gate *gate; /* NULL: everybody may ask */
+	struct visits *visits;
 	struct MHD_Daemon *daemon[MAX_LISTEN];
 	int epoll[MAX_LISTEN];
 	size_t n;
@@ -253,6 +256,33 @@ has_body(struct MHD_Connection *c)
 	       (length && strcmp(length, "0") != 0);
 }
 
+#ifdef HAS_VISITS
+static struct visit *
+visit_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void
+on_connection(void *arg, struct MHD_Connection *c, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = arg;
+	const struct tick now = tick_now();
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		*context = visit_begin(
+		    h->visits, MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, &now);
+	else if (*context)
+		visit_end(h->visits, TAKE_PTR(*context));
+}
+#define NOTIFY_CONNECTION(h) MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+#else
+#define visit_of(c) NULL
+#define NOTIFY_CONNECTION(h)
+#endif
+
 /* libmicrohttpd calls it once when the headers are there and once more when all is; what is refused
  * is refused the first time, which closes the connection without reading on. */
 static MHD_Result
@@ -268,6 +298,7 @@ on_request(void *arg, struct MHD_Connection *c, const char *url, const char *met
 	(void) upload;
 	if (*upload_n > 0)
 		return MHD_NO;
+	visit_answered(visit_of(c), &q.now);
 	if (!x) {
 		struct reply reply = {.status = 0};
 
@@ -294,9 +325,10 @@ on_completed(void *arg, struct MHD_Connection *c, void **state, enum MHD_Request
 {
 	struct http *h = arg;
 	struct exchange *x = *state;
+	const struct tick now = tick_now();
 
-	(void) c;
 	(void) why;
+	visit_done(visit_of(c), &now);
 	if (x) {
 		h->in_flight -= x->bytes;
 		h->requests[x->route][x->status / 100 % STATUS_CLASSES]++;
@@ -356,6 +388,7 @@ run(struct http *h, const struct tick *now)
 		if (timed)
 			set_timer(h, MAX((double) ms / 1000, 0.001), now);
 	}
+	visits_sweep(h->visits, now);
 }
 
 static MHD_Result
@@ -381,7 +414,7 @@ add_daemon(struct http *h, int fd, bool remote)
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t) MAX_REQUEST, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_ARRAY, options,
-	    MHD_OPTION_END);
+	    NOTIFY_CONNECTION(h) MHD_OPTION_END);
 
 	if (!d)
 		return -ENOMEM;
@@ -402,6 +435,7 @@ http_new(
 	h->view = view;
 	h->gate = sockets->gate;
 	h->kept = kept_new();
+	h->visits = visits_new();
 	h->timer = -1;
 	for (size_t i = 0; i < sockets->n && r == 0; i++)
 		r = add_daemon(h, sockets->listen[i], sockets->remote[i]);
@@ -459,5 +493,6 @@ http_free(struct http *h)
 		MHD_stop_daemon(h->daemon[h->n]);
 	}
 	kept_free(h->kept);
+	visits_free(h->visits);
 	free(h);
 }

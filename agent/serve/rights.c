@@ -13,7 +13,7 @@
 #include "base/util.h"
 #include "config/config.h"
 
-#define MAX_FILES 128 /* descriptors of the serve half: connections and what it reads */
+#define MAX_FILES 320 /* descriptors of the serve half: 30 connections of each socket, and what it reads */
 #define MAX_CAPABILITY 63
 #define FALLBACK "nobody"
 

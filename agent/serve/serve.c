@@ -17,6 +17,7 @@
 #include "serve/rights.h"
 #include "serve/syscalls.h"
 
+#define NICE 5 /* beyond the root half: who asks must not keep it from looking */
 #define PROCESS_NAME "xenscoped-serve" /* the kernel keeps 15 characters */
 
 /* The parent's signals are not ours. Ctrl-C reaches both halves; this one ends with the link. */
@@ -100,6 +101,7 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	int status;
 
 	(void) prctl(PR_SET_NAME, PROCESS_NAME);
+	(void) !nice(NICE);
 	reset_signals();
 	memcpy(keep, own.listen, sizeof(own.listen));
 	keep[own.n] = link;

@@ -102,6 +102,11 @@ plain=$(sed -n 's|.*\(http://.*\)/$|\1|p' "$tmp/log")
 port=$(sed -n 's|.*https://0.0.0.0:\([0-9]*\)/$|\1|p' "$tmp/log")
 until curl -sf --max-time 5 -o /dev/null "$plain/healthz" || [ $((tries -= 1)) -lt 0 ]; do sleep 0.1; done
 
+# a client that sends a byte a second, through all that follows
+began=$(date +%s)
+for _ in $(seq 60); do printf G && sleep 1; done 2>/dev/null | openssl s_client -quiet -connect "localhost:$port" >/dev/null 2>&1 &
+slow=$!
+
 # get WANTED CLAIM [CURL-OPTION...]: the answer's status over TLS; 000 where there is none
 get() {
     want=$1 claim=$2
@@ -142,7 +147,10 @@ case $seen in *200*429*000*) r=0 ;; *) r=1 ;; esac
 result $r "who asks too often gets 429, then nothing: $(printf '%s\n' "$seen" | tr ' ' '\n' | sort | uniq -c | tr -s ' \n' ' ')"
 [ "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "$plain/healthz")" = 200 ]
 result $? 'while this host is answered'
-sleep 6
+wait $slow
+took=$(($(date +%s) - began))
+[ $took -ge 18 ] && [ $took -le 45 ]
+result $? "who never comes to the end of a request is sent away: after $took s"
 
 # exchanged while it runs: the certificate before its key, as it comes
 cp "$tmp/second.pem" "$tmp/new" && mv "$tmp/new" "$tmp/now.pem"
