@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/parse.h"
 #include "base/util.h"
@@ -117,13 +118,24 @@ file_replace(const char *path, const char *text)
 	return sync_directory(path);
 }
 
+/* /dev/random and /dev/urandom, from which a library may read later, where no file can be opened any more (GnuTLS before
+ * 3.6). */
+static bool
+is_random(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       (st.st_rdev == makedev(1, 8) || st.st_rdev == makedev(1, 9));
+}
+
 static bool
 is_kept(const int *keep, size_t n, int fd)
 {
 	for (size_t i = 0; i < n; i++)
 		if (keep[i] == fd)
 			return true;
-	return fd <= STDERR_FILENO;
+	return fd <= STDERR_FILENO || is_random(fd);
 }
 
 void

@@ -22,7 +22,7 @@ int file_replace(const char *path, const char *text);
 /* Down to the disk which files are in the directory of this one: else a power cut could undo a rename. -errno. */
 int sync_directory(const char *path);
 
-/* Closes all descriptors above standard error but these n. */
+/* Closes all descriptors above standard error but these n, and those of the kernel's random numbers. */
 void close_others(const int *keep, size_t n);
 
 /* Makes the directory and its parents. -errno. */

@@ -379,6 +379,36 @@ gen_head(yajl_gen g)
 	(void) yajl_gen_array_close(g);
 }
 
+/* What other hosts need, see gate.c: one of these; this host none. */
+static void
+gen_security(yajl_gen g)
+{
+	static const char *const ways[][2] = {{NULL, NULL}, {"token", "http"}, {"certificate", "mutualTLS"}};
+
+	open_map(g, "securitySchemes");
+	for (size_t i = 1; i < ARRAY_SIZE(ways); i++) {
+		open_map(g, ways[i][0]);
+		gen_text(g, "type", ways[i][1]);
+		if (strcmp(ways[i][1], "http") == 0)
+			gen_text(g, "scheme", "bearer");
+		close_map(g);
+	}
+	close_map(g);
+	close_map(g); /* components */
+	gen_string(g, "security");
+	(void) yajl_gen_array_open(g);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		(void) yajl_gen_map_open(g);
+		if (ways[i][0]) {
+			gen_string(g, ways[i][0]);
+			(void) yajl_gen_array_open(g);
+			(void) yajl_gen_array_close(g);
+		}
+		close_map(g);
+	}
+	(void) yajl_gen_array_close(g);
+}
+
 void
 route_openapi(const struct request *q, struct reply *ret)
 {
@@ -396,6 +426,6 @@ route_openapi(const struct request *q, struct reply *ret)
 		if (rows[i].kind <= PARTIAL_ROW)
 			gen_object(g, &rows[i]);
 	close_map(g);
-	close_map(g);
+	gen_security(g);
 	gen_end(g, &ret->body);
 }

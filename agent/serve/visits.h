@@ -4,8 +4,8 @@
 
 #include "base/tick.h"
 
-/* How long a connection may take. libmicrohttpd closes one that stands still; one that goes on a byte at a time, so that
- * its place or the memory of its answer is never free again, is closed here. */
+/* How long a connection may take. libmicrohttpd closes one that stands still; one that goes on a byte at a time, so
+ * that its place or the memory of its answer is never free again, is closed here. */
 #define REQUEST_SECONDS 20.0 /* from the connection, or the answer before, until all of a request is there */
 #define ANSWER_SECONDS 120.0 /* from there until all of the answer is taken */
 

@@ -26,27 +26,30 @@ address(const char *text)
 	return (struct sockaddr *) &six;
 }
 
-/* How many of n requests at that time keep to the rate. */
+typedef bool may(struct gate *g, const struct sockaddr *from, const struct tick *now);
+
+/* How many of n that come at that time may. */
 static unsigned
-paced(struct gate *g, const char *from, double mono, unsigned n)
+count(may *fn, struct gate *g, const char *from, double mono, unsigned n)
 {
 	const struct tick now = {.mono = mono};
 	unsigned good = 0;
 
 	while (n-- > 0)
-		good += gate_paces(g, address(from), &now);
+		good += fn(g, address(from), &now);
 	return good;
+}
+
+static unsigned
+paced(struct gate *g, const char *from, double mono, unsigned n)
+{
+	return count(gate_paces, g, from, mono, n);
 }
 
 static unsigned
 admitted(struct gate *g, const char *from, double mono, unsigned n)
 {
-	const struct tick now = {.mono = mono};
-	unsigned good = 0;
-
-	while (n-- > 0)
-		good += gate_admits(g, address(from), &now);
-	return good;
+	return count(gate_admits, g, from, mono, n);
 }
 
 static void

@@ -358,8 +358,8 @@ test_local_token(void)
 	struct serve_sockets s;
 	struct config c;
 	const char *why;
-	int link;
-	pid_t pid;
+	int link = -1;
+	pid_t pid = -1;
 
 	configure(&c, "127.0.0.1:0", path, "");
 	if (token_new("test", token, line) < 0 || file_replace(file, line) < 0 || config_set(&c, "tokens", file) < 0 ||
@@ -372,7 +372,7 @@ test_local_token(void)
 	ok(status_with(s.where[0], header) == 503, "with it there is");
 	ok(status_with(s.where[0], "Authorization: Basic QTpC") == 401, "other ways to say who one is are none");
 	ok(get_status(s.where[1], "/healthz") == 503, "a UNIX socket is guarded by its mode");
-	ok(kill(pid, SIGTERM) == 0 && waitpid(pid, NULL, 0) == pid, "it ends");
+	ok(pid > 0 && kill(pid, SIGTERM) == 0 && waitpid(pid, NULL, 0) == pid, "it ends");
 	ok(config_set(&c, "listen", "127.0.0.1:1, 192.0.2.1:1") == 0 && serve_check(&c, &why) == -EPERM &&
 		strstr(why, "192.0.2.1:1") && strstr(why, "tls_certificate"),
 	    "the configuration can be checked without listening: %s", why);
