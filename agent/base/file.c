@@ -118,7 +118,7 @@ file_replace(const char *path, const char *text)
 	return sync_directory(path);
 }
 
-/* /dev/random and /dev/urandom, from which a library may read later, where no file can be opened any more (GnuTLS before
+/* /dev/random and /dev/urandom, from which a library may read where no file can be opened any more (GnuTLS before
  * 3.6). */
 static bool
 is_random(int fd)
