@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "serve/link.h"
 #include "serve/serve.h"
+#include "serve/view.h"
 
 #define MAX_RESTART_DELAY 60.0 /* seconds */
 #define TAKE_OVER_SECONDS 3.0  /* until the serve half of an agent that was killed has made room */
@@ -26,6 +27,7 @@ struct serving {
 	pid_t pid; /* 0: it is away */
 	double started, restart_delay; /* seconds */
 	int restart_timer;
+	struct view shown; /* of it the migrations under way, for a serve half that is started again */
 };
 
 static int
@@ -39,6 +41,8 @@ start(struct serving *s)
 	}
 	s->link = link_writer_new(s->loop, s->link_fd);
 	s->started = tick_now().mono;
+	for (size_t i = 0; i < s->shown.n_running; i++)
+		link_send_record(s->link, s->shown.running[i]);
 	return 0;
 }
 
@@ -99,12 +103,17 @@ serving_end(struct serving *s)
 		return;
 	stop(s);
 	serve_sockets_close(&s->sockets);
+	view_done(&s->shown);
 	free(s);
 }
 
 void
 serving_record(struct serving *s, const struct migration_record *r)
 {
+	struct migration_record *copy = xcalloc(1, sizeof(*copy));
+
+	record_copy(copy, r);
+	view_set_record(&s->shown, copy);
 	if (s->link)
 		link_send_record(s->link, r);
 }
