@@ -19,7 +19,7 @@ struct secrets {
  * *ret_why names the option and what to do. */
 int secrets_read(const struct config *config, struct secrets **ret, const char **ret_why);
 
-/* Whether other hosts may be served by these: 0; -EPERM, -ENOSYS, and *ret_why as above. */
+/* Whether other hosts may be served by these: 0; -EPERM, and *ret_why as above. */
 int secrets_suffice(const struct secrets *s, const char **ret_why);
 
 /* Whether one of the files is another than the one that was looked at last. Looking at it is all that it does. */

@@ -88,6 +88,7 @@ test_tcp(void)
 		    "%s is refused: %s", outside[i], where);
 	ok(listen_to("", "", "", &s, where, sizeof(where)) == 0 && s.n == 0,
 	    "no address is no socket");
+	serve_sockets_close(&s);
 	ok(listen_to("127.0.0.1:0, 127.0.0.2:0 127.0.0.3:0,", "", "", &s, where, sizeof(where)) == 0 && s.n == 3 &&
 		strncmp(s.where[2], "http://127.0.0.3:", 17) == 0,
 	    "several addresses are several sockets: %s", s.where[1]);
