@@ -179,12 +179,14 @@ activated(const int *fd, size_t n, const char *listen, const char *sock, pid_t w
 		(void) setenv("LISTEN_PID", number, 1);
 		(void) snprintf(number, sizeof(number), "%zu", n);
 		(void) setenv("LISTEN_FDS", number, 1);
-		if (listen_to(listen, sock, "", &s, where, sizeof(where)) < 0)
+		if (listen_to(listen, sock, "", &s, where, sizeof(where)) < 0) {
 			dprintf(100, "refused %s", where);
-		else
-			for (size_t i = 0; i < s.n; i++)
-				dprintf(100, "%s\n", s.where[i]);
-		_exit(0);
+			exit(0);
+		}
+		for (size_t i = 0; i < s.n; i++)
+			dprintf(100, "%s\n", s.where[i]);
+		serve_sockets_close(&s);
+		exit(0);
 	}
 	(void) close(out[1]);
 	while ((got = read(out[0], said + n_said, sizeof(said) - 1 - n_said)) > 0)
