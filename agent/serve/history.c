@@ -132,7 +132,7 @@ route_history(const struct request *q, struct reply *ret)
 	}
 	if (!check_times(q, ret, &range) || !check_object(q, ret, id, &range))
 		return;
-	r = store_read(q->view->dir, *range.uuid ? range.uuid : NULL, id, range.cf, range.start,
+	r = store_read(q->view->dir, *range.uuid ? range.uuid : NULL, &id, 1, range.cf, range.start,
 	    range.end, range.step, &series);
 	if (r == -ENOENT)
 		problem(q, ret, 404, "nothing is stored of %s%s%s for these times and cf yet", name,

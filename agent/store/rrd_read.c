@@ -35,23 +35,21 @@ table_done(struct table *t)
 	rrd_freemem(t->value);
 }
 
-/* The column of a source into a series. */
-static int
+/* The column of a source into a series; without one all of it is unknown. */
+static void
 extract(const struct table *t, const char *name, struct series *ret)
 {
 	unsigned long column = 0;
 
 	while (column < t->n_sources && strcmp(t->name[column], name) != 0)
 		column++;
-	if (column == t->n_sources)
-		return -ENOENT;
 	ret->start = (double) t->start;
 	ret->step = (double) t->step;
 	ret->n = (size_t) (t->end - t->start) / t->step;
 	ret->values = xmalloc(ret->n * sizeof(*ret->values));
 	for (size_t i = 0; i < ret->n; i++)
-		ret->values[i] = t->value[i * t->n_sources + column];
-	return 0;
+		ret->values[i] =
+		    column < t->n_sources ? t->value[i * t->n_sources + column] : NAN;
 }
 
 /* What to ask librrd for: of the archives that reach back to start it takes the one whose step is
@@ -76,7 +74,6 @@ struct reading {
 	const char *path, *cf;
 	struct rrd_shape shape;
 	struct sources sources;
-	size_t source; /* the one that is read */
 	struct updates pending;
 	double newest; /* of the values: the file's or a pending one's */
 };
@@ -128,13 +125,13 @@ add_step(const struct reading *in, struct rrd_underway *u, double end, double v,
 
 /* One more moment. The value holds from the moment before. */
 static void
-add_update(
-    const struct reading *in, struct rrd_underway *u, double at, double v, struct series *ret)
+add_update(const struct reading *in, size_t source, struct rrd_underway *u, double at, double v,
+    struct series *ret)
 {
-	const struct rrd_source *s = &in->shape.source[in->source];
+	const struct rrd_source *s = &in->shape.source[source];
 	double step = (double) in->shape.step, interval = at - u->last_up;
 	double begin = floor(u->last_up / step) * step, end = floor(at / step) * step, known;
-	double rate = source_is_counter(&in->sources, in->source) ? v / interval : v, mean;
+	double rate = source_is_counter(&in->sources, source) ? v / interval : v, mean;
 
 	if (interval > (double) s->heartbeat || rate < s->min || rate > s->max)
 		rate = NAN;
@@ -156,28 +153,41 @@ add_update(
 	u->last_up = at;
 }
 
-/* Fills in what is pending. 1: the file was written meanwhile, and nothing is done. */
+/* Fills in what is pending of one metric. 1: the file was written meanwhile, and nothing is done. */
 static int
-add_pending(const struct reading *in, struct series *ret)
+add_pending(const struct reading *in, enum metric_id id, struct series *ret)
 {
+	size_t source = rrd_shape_find(&in->shape, metric_table[id].ds);
 	unsigned long steps = (unsigned long) ret->step / in->shape.step;
 	struct rrd_underway u;
-	int r = rrd_underway_read(in->path, in->shape.source[in->source].name, in->cf, steps, &u);
+	int r;
 
+	if (source == in->shape.n_sources)
+		return 0;
+	r = rrd_underway_read(in->path, in->shape.source[source].name, in->cf, steps, &u);
 	if (r < 0)
 		return r;
 	if (u.last_up != in->shape.last_up)
 		return 1;
 	for (size_t i = 0; i < in->pending.n; i++)
-		add_update(
-		    in, &u, in->pending.update[i].at, in->pending.update[i].value[in->source], ret);
+		add_update(in, source, &u, in->pending.update[i].at,
+		    in->pending.update[i].value[source], ret);
 	return 0;
 }
 
-/* What the file holds and what is pending. -ENOENT: it has no such source. */
+static bool
+has_one(const struct rrd_shape *shape, const enum metric_id *id, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rrd_shape_find(shape, metric_table[id[i]].ds) < shape->n_sources)
+			return true;
+	return false;
+}
+
+/* What the file holds and what is pending. -ENOENT: it has none of these metrics. */
 static int
-reading_begin(
-    struct reading *in, const char *dir, enum rrd_kind kind, const char *uuid, enum metric_id id)
+reading_begin(struct reading *in, const char *dir, enum rrd_kind kind, const char *uuid,
+    const enum metric_id *id, size_t n)
 {
 	uint8_t bytes[WAL_UUID_SIZE] = {0};
 	struct wal *wal = NULL;
@@ -197,12 +207,12 @@ reading_begin(
 	wal_close(wal);
 	if (r < 0)
 		return r;
-	in->source = rrd_shape_find(&in->shape, metric_table[id].ds);
-	return in->source == in->shape.n_sources ? -ENOENT : 0;
+	return has_one(&in->shape, id, n) ? 0 : -ENOENT;
 }
 
 static int
-fetch(const struct reading *in, double start, double end, double step, struct series *ret)
+fetch(const struct reading *in, const enum metric_id *id, size_t n, double start, double end,
+    double step, struct series *ret)
 {
 	_cleanup_(table_done) struct table t = {0, 0, 0, 0, NULL, NULL};
 	int r;
@@ -212,7 +222,8 @@ fetch(const struct reading *in, double start, double end, double step, struct se
 	start = MAX(start, MAX(end - MAX_REACH, 0));
 	t.step = archive_for(step, in->shape.step);
 	if (start >= end) {
-		*ret = (struct series){start, (double) t.step, 0, xmalloc(0)};
+		for (size_t i = 0; i < n; i++)
+			ret[i] = (struct series){start, (double) t.step, 0, xmalloc(0)};
 		return 0;
 	}
 	t.start = (time_t) start;
@@ -225,14 +236,35 @@ fetch(const struct reading *in, double start, double end, double step, struct se
 		rrd_clear_error();
 		return -EIO;
 	}
-	return extract(&t, in->shape.source[in->source].name, ret);
+	for (size_t i = 0; i < n; i++)
+		extract(&t, metric_table[id[i]].ds, &ret[i]);
+	return 0;
+}
+
+/* The kind of file that has all of them; RRD_KINDS: none has. */
+static enum rrd_kind
+kind_of(const enum metric_id *id, size_t n)
+{
+	enum rrd_kind kind = n > 0 && id[0] < METRIC_COUNT ? rrd_kind_of(id[0]) : RRD_KINDS;
+
+	for (size_t i = 1; i < n; i++)
+		if (id[i] >= METRIC_COUNT || rrd_kind_of(id[i]) != kind)
+			return RRD_KINDS;
+	return kind;
+}
+
+void
+series_free(struct series *series, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(TAKE_PTR(series[i].values));
 }
 
 int
-store_read(const char *dir, const char *uuid, enum metric_id id, const char *cf, double start,
-    double end, double step, struct series *ret)
+store_read(const char *dir, const char *uuid, const enum metric_id *id, size_t n, const char *cf,
+    double start, double end, double step, struct series *ret)
 {
-	enum rrd_kind kind = id < METRIC_COUNT ? rrd_kind_of(id) : RRD_KINDS;
+	enum rrd_kind kind = kind_of(id, n);
 	char path[RRD_PATH_SIZE];
 	int r;
 
@@ -248,15 +280,15 @@ store_read(const char *dir, const char *uuid, enum metric_id id, const char *cf,
 	for (int tries = 0; tries < MAX_TRIES; tries++) {
 		_cleanup_(reading_done) struct reading in = {.path = path, .cf = cf};
 
-		*ret = (struct series){0, 0, 0, NULL};
-		r = reading_begin(&in, dir, kind, uuid, id);
+		memset(ret, 0, n * sizeof(*ret));
+		r = reading_begin(&in, dir, kind, uuid, id, n);
 		if (r == 0)
-			r = fetch(&in, start, end, step, ret);
-		if (r == 0 && ret->n > 0)
-			r = add_pending(&in, ret);
+			r = fetch(&in, id, n, start, end, step, ret);
+		for (size_t i = 0; i < n && r == 0 && ret[i].n > 0; i++)
+			r = add_pending(&in, id[i], &ret[i]);
 		if (r == 0)
 			return 0;
-		free(TAKE_PTR(ret->values));
+		series_free(ret, n);
 		if (r < 0)
 			return r;
 	}

@@ -29,10 +29,13 @@ struct series {
 	double *values; /* NAN: unknown */
 };
 
-/* The data source of a metric between two times at the best resolution that reaches back to start, but not
- * finer than step seconds (0: the finest). uuid: the domain, NULL for the host. cf: "AVERAGE", "MIN" or "MAX".
- * -ENOENT: no file or no such metric in it; -EINVAL. The caller frees ret->values. */
-int store_read(const char *dir, const char *uuid, enum metric_id id, const char *cf, double start,
+/* The data sources of n metrics of one scope, by one look into the object's file, between two times at the best
+ * resolution that reaches back to start, but not finer than step seconds (0: the finest). ret[i] is id[i]'s; all have
+ * the same start, step and n; one that the file has no source for is unknown. uuid: the domain, NULL for the host.
+ * cf: "AVERAGE", "MIN" or "MAX". -ENOENT: no file, or none of these metrics in it; -EINVAL. The caller drops ret[n]
+ * with series_free. */
+int store_read(const char *dir, const char *uuid, const enum metric_id *id, size_t n, const char *cf, double start,
     double end, double step, struct series *ret);
+void series_free(struct series *series, size_t n);
 
 #endif

@@ -95,6 +95,7 @@ agent_tick(struct load *l, int tick)
 static void
 agent_read(const struct load *l, double span, double step)
 {
+	static const enum metric_id id[] = {M_DOMAIN_CPU};
 	double end = l->sample->at.real, begin = cpu_seconds();
 	size_t rows = 0;
 
@@ -103,8 +104,7 @@ agent_read(const struct load *l, double span, double step)
 		char uuid[UUID_SIZE];
 
 		uuid_of(d, uuid);
-		if (store_read(l->dir, uuid, M_DOMAIN_CPU, "AVERAGE", end - span, end, step, &x) ==
-		    0)
+		if (store_read(l->dir, uuid, id, 1, "AVERAGE", end - span, end, step, &x) == 0)
 			rows += x.n;
 		free(x.values);
 	}

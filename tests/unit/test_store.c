@@ -16,6 +16,7 @@
 #include "store/store.h"
 #include "tests/remove_tree.h"
 #include "tests/tap.h"
+#include "tests/unit/read_one.h"
 
 #define GUEST "5a0c9b3e-0f6d-4a38-9d6e-1d2f3a4b5c6d"
 #define DOM0 "00000000-0000-0000-0000-000000000000"
@@ -94,7 +95,7 @@ sum(const char *uuid, enum metric_id id, double end, size_t *ret_unknown)
 	double total = 0;
 
 	*ret_unknown = 0;
-	if (store_read(dir, uuid, id, "AVERAGE", T0 - 60, end, 0, &x) < 0)
+	if (read_one(dir, uuid, id, "AVERAGE", T0 - 60, end, 0, &x) < 0)
 		return NAN;
 	for (size_t i = 0; i < x.n; i++)
 		if (isnan(x.values[i]))
@@ -167,7 +168,7 @@ test_gauges(void)
 		p->host.value[METRIC_AT(M_HOST_FREE, HOST)] = INFINITY;
 		r |= put(s, p);
 	}
-	ok(r == 0 && store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", end - 300, end, 0, &x) == 0,
+	ok(r == 0 && read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", end - 300, end, 0, &x) == 0,
 	    "host.rrd is read back");
 	ok(x.step == 5 && x.start == end - 300 && x.n == 60,
 	    "at the finest step, from the time that was asked for to the last");
@@ -176,26 +177,26 @@ test_gauges(void)
 	ok(same, "each value is the one that was written for its step");
 	free(x.values);
 
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "MAX", end - 300, end, 6, &x) == 0 &&
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "MAX", end - 300, end, 6, &x) == 0 &&
 		x.step == 60 && x.values[x.n - 1] > 68 && x.values[x.n - 1] <= 80,
 	    "a step above the finest takes the next archive, MAX");
 	free(x.values);
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "MIN", end - 300, end, 60, &x) == 0 && x.n >= 5,
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "MIN", end - 300, end, 60, &x) == 0 && x.n >= 5,
 	    "MIN is kept of the host");
 	free(x.values);
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", end - 100000, end, 0, &x) == 0 &&
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", end - 100000, end, 0, &x) == 0 &&
 		x.step == 900 && x.start <= end - 100000,
 	    "a start beyond a day takes the archive that reaches there");
 	free(x.values);
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", 0, 4e9, 0, &x) == 0 &&
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", 0, 4e9, 0, &x) == 0 &&
 		x.step == 86400 && x.n < 2100,
 	    "all of time is cut to what is kept");
 	free(x.values);
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", end + 50, end + 90, 0, &x) == 0 &&
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", end + 50, end + 90, 0, &x) == 0 &&
 		x.n == 0,
 	    "the future holds no values");
 	free(x.values);
-	ok(store_read(dir, NULL, M_HOST_FREE, "AVERAGE", end - 60, end, 0, &x) == 0 &&
+	ok(read_one(dir, NULL, M_HOST_FREE, "AVERAGE", end - 60, end, 0, &x) == 0 &&
 		isnan(x.values[5]),
 	    "infinity is not a value");
 	free(x.values);
@@ -207,25 +208,25 @@ test_refusals(void)
 {
 	struct series x;
 
-	ok(store_read(dir, GUEST, M_DOMAIN_CPU, "AVERAGE", 1, 2, 0, &x) == -ENOENT,
+	ok(read_one(dir, GUEST, M_DOMAIN_CPU, "AVERAGE", 1, 2, 0, &x) == -ENOENT,
 	    "a domain without a file: not found");
-	ok(store_read(dir, NULL, M_HOST_MEMORY, "AVERAGE", 1, 2, 0, &x) == -ENOENT,
+	ok(read_one(dir, NULL, M_HOST_MEMORY, "AVERAGE", 1, 2, 0, &x) == -ENOENT,
 	    "a metric that is not in the RRDs: not found");
-	ok(store_read(dir, NULL, METRIC_COUNT, "AVERAGE", 1, 2, 0, &x) == -ENOENT,
+	ok(read_one(dir, NULL, METRIC_COUNT, "AVERAGE", 1, 2, 0, &x) == -ENOENT,
 	    "no metric: not found");
-	ok(store_read(dir, "../../etc/passwd", M_DOMAIN_CPU, "AVERAGE", 1, 2, 0, &x) == -EINVAL,
+	ok(read_one(dir, "../../etc/passwd", M_DOMAIN_CPU, "AVERAGE", 1, 2, 0, &x) == -EINVAL,
 	    "a name that is no UUID never becomes a path");
-	ok(store_read(dir, NULL, M_DOMAIN_CPU, "AVERAGE", 1, 2, 0, &x) == -EINVAL,
+	ok(read_one(dir, NULL, M_DOMAIN_CPU, "AVERAGE", 1, 2, 0, &x) == -EINVAL,
 	    "a domain's metric needs a UUID");
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "LAST", 1, 2, 0, &x) == -EINVAL,
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "LAST", 1, 2, 0, &x) == -EINVAL,
 	    "an unknown consolidation is refused");
-	ok(store_read(dir, GUEST, M_DOMAIN_CPU, "MIN", 1, 2, 0, &x) == -EINVAL,
+	ok(read_one(dir, GUEST, M_DOMAIN_CPU, "MIN", 1, 2, 0, &x) == -EINVAL,
 	    "MIN is only kept of the host");
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", 2, 2, 0, &x) == -EINVAL,
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", 2, 2, 0, &x) == -EINVAL,
 	    "an empty range is refused");
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", NAN, 2, 0, &x) == -EINVAL,
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", NAN, 2, 0, &x) == -EINVAL,
 	    "a start that is no number is refused");
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "AVERAGE", 1, 2, -1, &x) == -EINVAL,
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "AVERAGE", 1, 2, -1, &x) == -EINVAL,
 	    "a negative step is refused");
 }
 
@@ -334,8 +335,8 @@ same_series(const char *other, enum metric_id id, const char *cf, double start, 
     double step)
 {
 	struct series a = {0, 0, 0, NULL}, b = {0, 0, 0, NULL};
-	bool same = store_read(dir, NULL, id, cf, start, end, step, &a) == 0 &&
-	    store_read(other, NULL, id, cf, start, end, step, &b) == 0 && a.n == b.n &&
+	bool same = read_one(dir, NULL, id, cf, start, end, step, &a) == 0 &&
+	    read_one(other, NULL, id, cf, start, end, step, &b) == 0 && a.n == b.n &&
 	    a.n > 10 && memcmp(a.values, b.values, a.n * sizeof(double)) == 0;
 
 	free(a.values);
@@ -379,7 +380,7 @@ test_schema_change(void)
 		p->host.value[METRIC_AT(M_HOST_SMAP, HOST)] = 1;
 		(void) put(s, p);
 	}
-	ok(store_read(dir, NULL, M_HOST_SMAP, "AVERAGE", end - 60, end + 150, 0, &x) == 0 &&
+	ok(read_one(dir, NULL, M_HOST_SMAP, "AVERAGE", end - 60, end + 150, 0, &x) == 0 &&
 		isnan(x.values[0]) && x.values[x.n - 1] == 1,
 	    "the new one is unknown before and known after");
 	free(x.values);
@@ -392,11 +393,11 @@ test_schema_change(void)
 		rrd_shape_read(in_dir("host.rrd"), &shape) == 0 && shape.n_sources == 4 &&
 		shape.last_up == start + 10,
 	    "a file with other archives is kept as it is, and written");
-	ok(store_read(dir, NULL, M_HOST_SMAP, "AVERAGE", start, start + 10, 0, &x) == -ENOENT,
+	ok(read_one(dir, NULL, M_HOST_SMAP, "AVERAGE", start, start + 10, 0, &x) == -ENOENT,
 	    "what it has no source for is not found");
 	store_close(s);
 	(void) rrd_create_r(in_dir("host.rrd"), 5, (time_t) start, 2, coarse);
-	ok(store_read(dir, NULL, M_HOST_DOMAINS, "MIN", start - 600, start, 0, &x) == -EIO,
+	ok(read_one(dir, NULL, M_HOST_DOMAINS, "MIN", start - 600, start, 0, &x) == -EIO,
 	    "nor what it has no archive for");
 }
 
@@ -527,7 +528,7 @@ test_unprivileged(void)
 
 		if (geteuid() == 0 && (chroot(dir) < 0 || chdir("/") < 0 || setuid(65534) < 0))
 			_exit(2);
-		r = store_read(geteuid() == 65534 ? "." : dir, GUEST, M_DOMAIN_CPU, "AVERAGE",
+		r = read_one(geteuid() == 65534 ? "." : dir, GUEST, M_DOMAIN_CPU, "AVERAGE",
 		    1700000010, 1700000040, 0, &x);
 		_exit(r == 0 && x.n == 6 && near(x.values[3], 0.2) ? 0 : 1);
 	}

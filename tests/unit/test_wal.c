@@ -20,6 +20,7 @@
 #include "store/wal.h"
 #include "tests/remove_tree.h"
 #include "tests/tap.h"
+#include "tests/unit/read_one.h"
 
 #define T0 1700000003.7 /* not at the edge of a step */
 #define GUESTS 3
@@ -126,9 +127,9 @@ same_of(const char *a, const char *b, const char *uuid, enum metric_id id, const
 	for (size_t i = 0; i < ARRAY_SIZE(step) && same; i++) {
 		struct series x = {.n = 0}, y = {.n = 0};
 		double scale = 0; /* librrd cuts times to microseconds */
-		int r = store_read(
+		int r = read_one(
 		    in(a, ""), uuid, id, cf, end - MAX(step[i], 5) * 300, end, step[i], &x);
-		int q = store_read(
+		int q = read_one(
 		    in(b, ""), uuid, id, cf, end - MAX(step[i], 5) * 300, end, step[i], &y);
 
 		for (size_t k = 0; k < y.n; k++)
@@ -363,13 +364,13 @@ test_older(void)
 	free(text);
 	store_close(open_store("older"));
 	ok(near_to(last_up("older", "host.rrd"), time_of(9)) &&
-		store_read(in("older", ""), NULL, M_HOST_DOMAINS, "AVERAGE", time_of(4), time_of(9),
+		read_one(in("older", ""), NULL, M_HOST_DOMAINS, "AVERAGE", time_of(4), time_of(9),
 		    0, &x) == 0 &&
 		x.n > 2 && x.values[1] >= GUESTS,
 	    "the log of another table is read by these names");
 	free(x.values);
 	x.n = 0;
-	ok(store_read(
+	ok(read_one(
 	       in("older", ""), NULL, M_HOST_FREE, "AVERAGE", time_of(4), time_of(9), 0, &x) == 0 &&
 		x.n > 2 && isnan(x.values[1]),
 	    "what it has no column for is unknown");
