@@ -2,58 +2,42 @@
 #include <config.h>
 #include "serve/json.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "base/parse.h"
 #include "base/util.h"
-#include "store/store.h"
+#include "serve/columns.h"
+#include "serve/params.h"
 
 #define DEFAULT_SPAN 3600.0
 #define MAX_SPAN (10 * 366 * 86400.0) /* s; the archives reach back half of it */
 #define MAX_STEP 86400.0
+#define MAX_METRICS 32
+#define MAX_POINTS 100000
 
-struct range {
-	double start, end, step;
-	const char *cf;
+struct question {
+	enum metric_id id[MAX_METRICS];
+	size_t n;
 	char uuid[UUID_SIZE];
+	struct span span;
+	uint64_t points; /* 0: all */
 };
 
-/* A parameter in seconds; false: it is not one, and *ret_reply says so. */
 static bool
-seconds(const struct request *q, struct reply *ret_reply, const char *name, double *value)
+check_times(const struct request *q, struct reply *ret, struct span *span)
 {
-	const char *text = request_parameter(q, name);
+	const char *step = request_parameter(q, "step");
 
-	if (!text || parse_seconds(text, value) == 0)
-		return true;
-	problem_of(q, ret_reply, name, "%s takes a number of seconds", name);
-	return false;
-}
-
-static bool
-check_times(const struct request *q, struct reply *ret, struct range *range)
-{
-	range->end = q->now.real;
-	range->step = 0;
-	if (!seconds(q, ret, "end", &range->end))
+	if (!param_time(q, ret, "end", &span->end))
 		return false;
-	if (range->end <= 0)
-		range->end += q->now.real;
-	range->end = MIN(range->end, q->now.real);
-	range->start = range->end - DEFAULT_SPAN;
-	if (!seconds(q, ret, "start", &range->start) || !seconds(q, ret, "step", &range->step))
+	span->end = span->end > 0 ? MIN(span->end, q->now.real) : q->now.real;
+	span->start = span->end - DEFAULT_SPAN;
+	if (!param_time(q, ret, "start", &span->start))
 		return false;
-	if (range->start < 0)
-		range->start += q->now.real;
-	if (!(range->start < range->end && range->start >= range->end - MAX_SPAN &&
-		range->start >= 0)) {
-		problem_of(q, ret, "start",
-		    "start must be before end, by ten years at most, and not in the future; "
-		    "both are seconds since 1970, or negative: before now");
+	if (!(span->start < span->end && span->start >= span->end - MAX_SPAN && span->start >= 0)) {
+		problem_of(q, ret, "start", "start must be before end, by ten years at most, and not in the future");
 		return false;
 	}
-	if (range->step < 0 || range->step > MAX_STEP) {
+	if (step && (parse_seconds(step, &span->step) < 0 || span->step < 0 || span->step > MAX_STEP)) {
 		problem_of(q, ret, "step", "step takes 0 (the finest) to %.0f seconds", MAX_STEP);
 		return false;
 	}
@@ -61,37 +45,73 @@ check_times(const struct request *q, struct reply *ret, struct range *range)
 }
 
 static bool
-check_object(const struct request *q, struct reply *ret, enum metric_id id, struct range *range)
+check_metric(const struct request *q, struct reply *ret, const char *name, struct question *what)
 {
-	enum metric_scope scope = metric_scope_of(id);
+	enum metric_id id = metric_find(name);
+
+	if (id == METRIC_COUNT || !*metric_table[id].ds) {
+		problem_of(q, ret, "metric", "%.64s: %s; those with a data_source in /api/v1/metrics-reference are",
+		    name, id == METRIC_COUNT ? "there is no metric of this name" : "this metric is not stored");
+		return false;
+	}
+	if (what->n == MAX_METRICS) {
+		problem_of(q, ret, "metric", "metric takes %d names at most", MAX_METRICS);
+		return false;
+	}
+	if (metric_scope_of(id) == MS_HOST && *what->uuid) {
+		problem_of(q, ret, "uuid", "%s is one of the host: leave uuid out", name);
+		return false;
+	}
+	if (metric_scope_of(id) != MS_HOST && !*what->uuid) {
+		problem_of(q, ret, "uuid", "%s is one of a domain: give its uuid; /api/v1/domains lists them", name);
+		return false;
+	}
+	what->id[what->n++] = id;
+	return true;
+}
+
+static bool
+check_metrics(const struct request *q, struct reply *ret, struct question *what)
+{
+	const char *names = request_parameter(q, "metric");
+	_cleanup_(freep) char *copy = xstrdup(names ? names : "");
+	char *rest = copy, *name;
+
+	if (!names) {
+		problem_of(q, ret, "metric",
+		    "parameter metric is missing: it takes one or more names, joined by commas, of "
+		    "/api/v1/metrics-reference");
+		return false;
+	}
+	while ((name = strsep(&rest, ",")) != NULL)
+		if (!check_metric(q, ret, name, what))
+			return false;
+	return true;
+}
+
+static bool
+check_cf(const struct request *q, struct reply *ret, struct question *what)
+{
 	const char *cf = request_parameter(q, "cf");
 
-	if (!request_uuid(q, ret, range->uuid))
-		return false;
-	if (scope == MS_HOST && *range->uuid) {
-		problem_of(q, ret, "uuid", "%s is one of the host: leave uuid out", metric_table[id].name);
-		return false;
-	}
-	if (scope != MS_HOST && !*range->uuid) {
-		problem_of(q, ret, "uuid", "%s is one of a domain: give its uuid; /api/v1/domains lists them",
-		    metric_table[id].name);
-		return false;
-	}
-	range->cf = cf ? cf : "AVERAGE";
-	if (strcmp(range->cf, "AVERAGE") != 0 && strcmp(range->cf, "MIN") != 0 &&
-	    strcmp(range->cf, "MAX") != 0) {
+	what->span.cf = cf ? cf : "AVERAGE";
+	if (strcmp(what->span.cf, "AVERAGE") != 0 && strcmp(what->span.cf, "MIN") != 0 &&
+	    strcmp(what->span.cf, "MAX") != 0) {
 		problem_of(q, ret, "cf", "cf takes AVERAGE, MIN or MAX");
+		return false;
+	}
+	if (*what->uuid && strcmp(what->span.cf, "MIN") == 0) {
+		problem_of(q, ret, "cf", "MIN is only kept of the host: cf takes AVERAGE or MAX here");
 		return false;
 	}
 	return true;
 }
 
+/* What its values are. */
 static void
-gen_history(const struct request *q, struct reply *ret, enum metric_id id,
-    const struct range *range, const struct series *series)
+gen_head(yajl_gen g, enum metric_id id)
 {
 	const struct metric *m = &metric_table[id];
-	yajl_gen g = gen_begin(q->view->sample, &ret->body);
 
 	gen_text(g, "metric", m->name);
 	gen_text(g, "type", metric_type_name(m->type));
@@ -99,14 +119,46 @@ gen_history(const struct request *q, struct reply *ret, enum metric_id id,
 	/* what an RRD keeps of a counter is its rate */
 	gen_string(g, "per_second");
 	(void) yajl_gen_bool(g, m->type == MT_COUNTER);
-	gen_text_or_null(g, "uuid", range->uuid);
-	gen_text(g, "cf", range->cf);
-	gen_time(g, "start", series->start);
-	gen_value(g, "step", series->step);
+}
+
+static void
+gen_column(yajl_gen g, const struct columns *c, enum metric_id id)
+{
+	const struct column *column = columns_find(c, id);
+
 	gen_string(g, "values");
 	(void) yajl_gen_array_open(g);
-	for (size_t i = 0; i < series->n; i++)
-		gen_number(g, series->values[i]);
+	for (size_t row = 0; row < c->rows; row++)
+		gen_number(g, columns_value(c, column, row));
+	(void) yajl_gen_array_close(g);
+}
+
+/* One metric's values are members of the answer itself, those of several stand in a list, in the order of the
+ * question. */
+static void
+gen_history(const struct request *q, struct reply *ret, const struct question *what, const struct columns *c)
+{
+	yajl_gen g = gen_begin(q->view->sample, &ret->body);
+
+	if (what->n == 1)
+		gen_head(g, what->id[0]);
+	gen_text_or_null(g, "uuid", what->uuid);
+	gen_text(g, "cf", what->span.cf);
+	gen_time(g, "start", c->start);
+	gen_value(g, "step", c->step);
+	if (what->n == 1) {
+		gen_column(g, c, what->id[0]);
+		gen_end(g, &ret->body);
+		return;
+	}
+	gen_string(g, "columns");
+	(void) yajl_gen_array_open(g);
+	for (size_t i = 0; i < what->n; i++) {
+		(void) yajl_gen_map_open(g);
+		gen_head(g, what->id[i]);
+		gen_column(g, c, what->id[i]);
+		(void) yajl_gen_map_close(g);
+	}
 	(void) yajl_gen_array_close(g);
 	gen_end(g, &ret->body);
 }
@@ -114,33 +166,20 @@ gen_history(const struct request *q, struct reply *ret, enum metric_id id,
 void
 route_history(const struct request *q, struct reply *ret)
 {
-	const char *name = request_parameter(q, "metric");
-	enum metric_id id = name ? metric_find(name) : METRIC_COUNT;
-	struct series series = {.n = 0};
-	struct range range;
+	struct question what = {.n = 0, .span = {.dir = q->view->dir}};
+	struct columns c = {.n = 0};
 	int r;
 
-	if (!require_sample(q, ret))
+	if (!require_sample(q, ret) || !request_uuid(q, ret, what.uuid) || !check_metrics(q, ret, &what) ||
+	    !check_cf(q, ret, &what) || !check_times(q, ret, &what.span) ||
+	    !param_number(q, ret, "points", 1, MAX_POINTS, &what.points))
 		return;
-	if (id == METRIC_COUNT || !*metric_table[id].ds) {
-		problem_of(q, ret, "metric",
-		    "%s; those with a data_source in /api/v1/metrics-reference are",
-		    !name		 ? "parameter metric is missing: it names what is wanted"
-		    : id == METRIC_COUNT ? "there is no metric of this name"
-					 : "this metric is not stored");
-		return;
+	r = columns_add(&c, &what.span, what.uuid, what.id, what.n);
+	if (r < 0) {
+		columns_problem(q, ret, r);
+	} else {
+		columns_thin(&c, what.points);
+		gen_history(q, ret, &what, &c);
 	}
-	if (!check_times(q, ret, &range) || !check_object(q, ret, id, &range))
-		return;
-	r = store_read(q->view->dir, *range.uuid ? range.uuid : NULL, &id, 1, range.cf, range.start,
-	    range.end, range.step, &series);
-	if (r == -ENOENT)
-		problem(q, ret, 404, "nothing is stored of %s%s%s for these times and cf yet", name,
-		    *range.uuid ? " of domain " : "", range.uuid);
-	else if (r < 0)
-		problem(q, ret, r == -EINVAL ? 400 : 500, "the stored values cannot be read: %s",
-		    strerror(-r));
-	else
-		gen_history(q, ret, id, &range, &series);
-	free(series.values);
+	columns_done(&c);
 }

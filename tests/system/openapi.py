@@ -133,7 +133,8 @@ def examples(agent):
         '/api/v1/domains/{uuid}': ['/api/v1/domains/' + d['uuid'] for d in domains],
         '/api/v1/migrations/{id}': ['/api/v1/migrations/' + m['id'] for m in migrations],
         '/api/v1/overhead': ['/api/v1/overhead', '/api/v1/overhead?uuid=' + uuid],
-        '/api/v1/history': ['/api/v1/history?metric=xenscope_host_domains&start=-600&cf=MAX'],
+        '/api/v1/history': ['/api/v1/history?metric=xenscope_host_domains&start=-600&cf=MAX',
+                            '/api/v1/history?metric=xenscope_host_domains,xenscope_host_free_bytes&points=7'],
     }
 
 

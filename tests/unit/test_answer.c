@@ -320,6 +320,10 @@ test_history(void)
 	    {"", "metric is missing"},
 	    {"metric=xenscope_nothing", "no metric of this name"},
 	    {"metric=xenscope_host_cpus", "not stored"},
+	    {"metric=xenscope_host_domains,", "no metric of this name"},
+	    {"metric=xenscope_host_domains,xenscope_domain_vcpus", "give its uuid"},
+	    {"metric=xenscope_domain_vcpus&cf=MIN&uuid=00000000-0000-0000-0000-000000000001", "only kept of the host"},
+	    {"metric=xenscope_host_domains&points=0", "points takes"},
 	    {"metric=xenscope_host_domains&uuid=00000000-0000-0000-0000-000000000001",
 		"leave uuid out"},
 	    {"metric=xenscope_domain_vcpus", "give its uuid"},
@@ -354,6 +358,49 @@ test_history(void)
 	(void) ask("/api/v1/history",
 	    "metric=xenscope_domain_vcpus&uuid=00000000-0000-0000-0000-000000000077");
 	ok(is_problem(404, "nothing is stored"), "a domain of which nothing is stored: 404");
+}
+
+#define GUEST2 "uuid=00000000-0000-0000-0000-000000000002"
+
+static void
+test_columns(void)
+{
+	char *many = xstrdup("metric=xenscope_host_domains"), *more;
+
+	ok(ask("/api/v1/history", "metric=xenscope_domain_vcpus,xenscope_tracking_rounds_total,"
+				  "xenscope_domain_memory_bytes&cf=MAX&start=-60&" GUEST2) == 200 &&
+		json_array_size(at("columns", NULL)) == 3 && !at("values", NULL),
+	    "several metrics are columns");
+	ok(is_text(at("columns", "#0", "metric", NULL), "xenscope_domain_vcpus") &&
+		is_text(at("columns", "#1", "metric", NULL), "xenscope_tracking_rounds_total") &&
+		json_is_true(at("columns", "#1", "per_second", NULL)) &&
+		is_text(at("columns", "#2", "unit", NULL), "bytes"),
+	    "in the order of the question, also of two files, each with what it is");
+	ok(json_number_value(at("step", NULL)) == 5 && json_array_size(at("columns", "#0", "values", NULL)) >= 10 &&
+		json_array_size(at("columns", "#0", "values", NULL)) ==
+		    json_array_size(at("columns", "#1", "values", NULL)),
+	    "on one grid");
+	ok(ask("/api/v1/history", "metric=xenscope_domain_vcpus,xenscope_tracking_rounds_total&"
+				  "uuid=00000000-0000-0000-0000-000000000001&start=-60") == 200 &&
+		json_is_null(at("columns", "#1", "values", "#1", NULL)),
+	    "what was never stored of a domain is null beside what was");
+	ok(ask("/api/v1/history", "metric=xenscope_host_domains&start=-300&points=4") == 200 &&
+		json_array_size(at("values", NULL)) <= 4 && json_number_value(at("step", NULL)) >= 75 && has_value(3),
+	    "no more points than are wanted, of what is known");
+	ok(ask("/api/v1/history", "metric=xenscope_host_domains&start=-300&cf=MIN&points=2") == 200 && has_value(3) &&
+		ask("/api/v1/history", "metric=xenscope_host_domains&start=-300&cf=MAX&points=2") == 200 &&
+		has_value(3),
+	    "the least and the greatest, too");
+	ok(ask("/api/v1/history", "metric=xenscope_host_domains&start=2001-09-09T01:46:40Z&end=1000003600") == 200,
+	    "times may be written as RFC 3339 has them");
+	for (int i = 0; i < 32; i++) {
+		more = xasprintf("%s,xenscope_host_domains", many);
+		free(many);
+		many = more;
+	}
+	(void) ask("/api/v1/history", many);
+	ok(is_problem(400, "32 names"), "not more names than there may be");
+	free(many);
 }
 
 static void
@@ -491,6 +538,7 @@ main(void)
 	test_migrations();
 	test_overhead();
 	test_history();
+	test_columns();
 	test_requests();
 	test_accept();
 	test_pages();
