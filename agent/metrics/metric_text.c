@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define STEPS_UNTIL_UNKNOWN 3
-
 void
 metric_family(struct strbuf *b, const struct metric *m, bool openmetrics)
 {
@@ -53,11 +51,17 @@ metric_limit(struct strbuf *b, double v)
 		strbuf_number(b, v);
 }
 
+const char *
+metric_source_type(const struct metric *m)
+{
+	return m->type == MT_COUNTER ? "ABSOLUTE" : "GAUGE";
+}
+
 void
 metric_source(struct strbuf *b, const struct metric *m, unsigned step)
 {
-	strbuf_printf(b, "DS:%s:%s:%u", m->ds, m->type == MT_COUNTER ? "ABSOLUTE" : "GAUGE",
-	    step * STEPS_UNTIL_UNKNOWN);
+	strbuf_printf(
+	    b, "DS:%s:%s:%u", m->ds, metric_source_type(m), step * METRIC_STEPS_UNTIL_UNKNOWN);
 	metric_limit(b, m->min);
 	metric_limit(b, m->max);
 }

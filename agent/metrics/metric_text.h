@@ -16,6 +16,9 @@ void metric_family(struct strbuf *b, const struct metric *m, bool openmetrics);
 /* The lines TYPE, UNIT and HELP. A Prometheus info is a gauge, and there is no UNIT. */
 void metric_metadata(struct strbuf *b, const struct metric *m, bool openmetrics);
 
+#define METRIC_STEPS_UNTIL_UNKNOWN 3
+const char *metric_source_type(const struct metric *m);
+
 /* Its data source as rrd_create takes it, for one value each step seconds:
  * "DS:domains:GAUGE:15:0:U". Three steps without a value are unknown. A counter is ABSOLUTE: what
  * is written is its increase since the value before. DERIVE would take the counter itself, but only

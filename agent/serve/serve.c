@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "serve/gate.h"
 #include "serve/half.h"
+#include "serve/host_uuid.h"
 #include "serve/rights.h"
 #include "serve/syscalls.h"
 
@@ -108,6 +109,7 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	close_others(keep, own.n + 1);
 	(void) umask(077);
 	read_pages(config, &view.pages);
+	host_uuid_read("", view.host_uuid);
 	if (become_harmless(config, public_dir, &view.dir) < 0)
 		return EXIT_FAILURE;
 	if (limit_calls() < 0)

@@ -12,6 +12,7 @@
 struct view {
 	const char *dir; /* of the RRD files and the journal, as this process sees it */
 	unsigned step;	 /* seconds between two samples */
+	char host_uuid[UUID_SIZE]; /* "" unknown */
 	struct pages pages;
 	struct sample *sample;			       /* the newest; NULL: none has come yet */
 	struct migration_record *running[MAX_RUNNING]; /* oldest first */

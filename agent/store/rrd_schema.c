@@ -86,6 +86,12 @@ rrd_edge_before(double at, unsigned long step)
 	return (floor(at / (double) step) - 1) * (double) step;
 }
 
+unsigned long
+rrd_archive_rows(size_t i, unsigned long step)
+{
+	return archives[finest(step) + i].rows;
+}
+
 /* Arguments for rrd_create_r, one after the other in one text. */
 struct arguments {
 	struct strbuf text;
@@ -112,7 +118,7 @@ add_archives(struct arguments *a, enum rrd_kind kind, unsigned step, const char 
 {
 	for (size_t i = 0; rrd_archive_step(i, step); i++)
 		strbuf_printf(next(a), "RRA:%s:%s:%lu:%lu", function, rrd_kinds[kind].xff,
-		    rrd_archive_step(i, step) / step, archives[finest(step) + i].rows);
+		    rrd_archive_step(i, step) / step, rrd_archive_rows(i, step));
 }
 
 static void

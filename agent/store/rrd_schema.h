@@ -37,6 +37,8 @@ enum rrd_kind rrd_kind_of(enum metric_id id);
 /* Seconds between two values of archive i, the finest first, in a file of this step; 0: there is no
  * archive i. A length that is not a multiple of step is rounded up to one. */
 unsigned long rrd_archive_step(size_t i, unsigned long step);
+/* How many values that archive keeps. */
+unsigned long rrd_archive_rows(size_t i, unsigned long step);
 
 /* The edge of a step that is at least one step before. */
 double rrd_edge_before(double at, unsigned long step);

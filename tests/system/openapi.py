@@ -11,7 +11,7 @@ import jsonschema
 PREFIX = '/services/plugin/xenscope'
 PROBLEM = {'$ref': '#/components/schemas/Problem'}
 MADE_NOW = ('xenscope_tracking_',)      # begins a member that is there for some domains only
-ANYTHING = ('name',)                    # no value of it is wrong
+ANYTHING = ('name', 'session_id', 'sr_uuid')  # no value of it is wrong
 RFC3339 = r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d\d\d)?Z$'
 count = 0
 
@@ -135,6 +135,8 @@ def examples(agent):
         '/api/v1/overhead': ['/api/v1/overhead', '/api/v1/overhead?uuid=' + uuid],
         '/api/v1/history': ['/api/v1/history?metric=xenscope_host_domains&start=-600&cf=MAX',
                             '/api/v1/history?metric=xenscope_host_domains,xenscope_host_free_bytes&points=7'],
+        '/rrd_updates': ['/rrd_updates?start=-600&host=true', '/rrd_updates?start=-600&host=true&json=true'],
+        '/vm_rrd': ['/vm_rrd?uuid=' + domains[0]['uuid'], '/vm_rrd?json&uuid=' + domains[0]['uuid']],
     }
 
 
