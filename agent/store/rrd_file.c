@@ -360,32 +360,30 @@ rrd_state_restore(const char *path, const struct rrd_state *state)
 }
 
 int
-rrd_underway_read(const char *path, const char *source, const char *cf, unsigned long steps,
-    struct rrd_underway *ret)
+rrd_underway_read(const char *path, const char *cf, unsigned long steps, struct rrd_underway *ret)
 {
 	_cleanup_(description_done) struct description d;
 	int r = describe(path, O_RDONLY, true, &d);
 	const struct layout *l = &d.layout;
-	size_t i = 0, a = 0, n;
+	size_t a = 0, n;
 
 	if (r < 0)
 		return r;
 	n = l->head->n_sources;
-	while (i < n && strcmp(l->source[i].name, source) != 0)
-		i++;
 	while (a < l->head->n_archives &&
 	       (strcmp(l->archive[a].function, cf) != 0 || l->archive[a].steps != steps))
 		a++;
-	if (i == n || a == l->head->n_archives)
+	if (a == l->head->n_archives)
 		return -ENOENT;
-	*ret = (struct rrd_underway){
-	    .last_up = last_up(l->live),
-	    .unknown = (double) l->step[i].scratch[STEP_UNKNOWN].count,
-	    .sum = l->step[i].scratch[STEP_SUM].value,
-	    .row = l->row[a * n + i].scratch[ROW_VALUE].value,
-	    .unknown_steps = l->row[a * n + i].scratch[ROW_UNKNOWN].count,
-	    .steps = steps,
-	    .xff = l->archive[a].unused[ARCHIVE_XFF].value,
-	};
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (struct rrd_underway){
+		    .last_up = last_up(l->live),
+		    .unknown = (double) l->step[i].scratch[STEP_UNKNOWN].count,
+		    .sum = l->step[i].scratch[STEP_SUM].value,
+		    .row = l->row[a * n + i].scratch[ROW_VALUE].value,
+		    .unknown_steps = l->row[a * n + i].scratch[ROW_UNKNOWN].count,
+		    .steps = steps,
+		    .xff = l->archive[a].unused[ARCHIVE_XFF].value,
+		};
 	return 0;
 }

@@ -59,9 +59,9 @@ struct rrd_underway {
 	double xff;
 };
 
-/* Of the archive of this consolidation and so many steps. -ENOENT: there is none. Otherwise as above. */
-int rrd_underway_read(const char *path, const char *source, const char *cf, unsigned long steps,
-    struct rrd_underway *ret);
+/* Of the archive of this consolidation and so many steps, of each source of the file in ret[MAX_SOURCES]. -ENOENT:
+ * there is no such archive. Otherwise as above. */
+int rrd_underway_read(const char *path, const char *cf, unsigned long steps, struct rrd_underway *ret);
 
 /* Copies the archives of from into to, source by source as they are named; the rest of to stays
  * unknown. Both must have the same step, last_up and archives. -errno; -EBADMSG as above; -EINVAL:

@@ -153,25 +153,27 @@ add_update(const struct reading *in, size_t source, struct rrd_underway *u, doub
 	u->last_up = at;
 }
 
-/* Fills in what is pending of one metric. 1: the file was written meanwhile, and nothing is done. */
+/* Fills in what is pending. 1: the file was written meanwhile, and nothing is done. */
 static int
-add_pending(const struct reading *in, enum metric_id id, struct series *ret)
+add_pending(const struct reading *in, const enum metric_id *id, size_t n, struct series *ret)
 {
-	size_t source = rrd_shape_find(&in->shape, metric_table[id].ds);
-	unsigned long steps = (unsigned long) ret->step / in->shape.step;
-	struct rrd_underway u;
-	int r;
+	unsigned long steps = (unsigned long) ret[0].step / in->shape.step;
+	struct rrd_underway underway[MAX_SOURCES] = {{.last_up = 0}};
+	int r = rrd_underway_read(in->path, in->cf, steps, underway);
 
-	if (source == in->shape.n_sources)
-		return 0;
-	r = rrd_underway_read(in->path, in->shape.source[source].name, in->cf, steps, &u);
 	if (r < 0)
 		return r;
-	if (u.last_up != in->shape.last_up)
+	if (underway[0].last_up != in->shape.last_up)
 		return 1;
-	for (size_t i = 0; i < in->pending.n; i++)
-		add_update(in, source, &u, in->pending.update[i].at,
-		    in->pending.update[i].value[source], ret);
+	for (size_t i = 0; i < n; i++) {
+		size_t source = rrd_shape_find(&in->shape, metric_table[id[i]].ds);
+
+		struct rrd_underway u = underway[MIN(source, MAX_SOURCES - 1)];
+
+		for (size_t k = 0; k < in->pending.n && source < in->shape.n_sources; k++)
+			add_update(in, source, &u, in->pending.update[k].at,
+			    in->pending.update[k].value[source], &ret[i]);
+	}
 	return 0;
 }
 
@@ -284,8 +286,8 @@ store_read(const char *dir, const char *uuid, const enum metric_id *id, size_t n
 		r = reading_begin(&in, dir, kind, uuid, id, n);
 		if (r == 0)
 			r = fetch(&in, id, n, start, end, step, ret);
-		for (size_t i = 0; i < n && r == 0 && ret[i].n > 0; i++)
-			r = add_pending(&in, id[i], &ret[i]);
+		if (r == 0 && ret[0].n > 0)
+			r = add_pending(&in, id, n, ret);
 		if (r == 0)
 			return 0;
 		series_free(ret, n);
