@@ -36,9 +36,10 @@ add_scope(
     struct columns *c, const struct span *span, const char *uuid, const enum metric_id *id, size_t n)
 {
 	struct series x[METRIC_COUNT];
-	int r = store_read(span->dir, *uuid ? uuid : NULL, id, n, span->cf, span->start, span->end,
-	    span->step, x);
+	int r = c->stored ? 0 : stored_open(span->dir, &c->stored);
 
+	if (r == 0)
+		r = store_read(c->stored, *uuid ? uuid : NULL, id, n, span->cf, span->start, span->end, span->step, x);
 	if (r < 0)
 		return r;
 	if (c->n > 0 && x[0].step != c->step)
@@ -184,4 +185,5 @@ columns_done(struct columns *c)
 	for (size_t i = 0; i < c->n; i++)
 		series_free(&c->column[i].x, 1);
 	free(c->column);
+	stored_close(c->stored);
 }

@@ -22,6 +22,7 @@ struct columns {
 	double start, step; /* seconds since 1970; seconds */
 	size_t rows, n, room, n_values;
 	struct column *column;
+	struct stored *stored; /* what they are read from */
 };
 
 /* What is asked of the store; the words are store_read's. */

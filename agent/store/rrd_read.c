@@ -17,6 +17,34 @@
 /* A file is written once in minutes. */
 #define MAX_TRIES 3
 
+struct stored {
+	char *dir;
+	struct wal *wal;
+};
+
+int
+stored_open(const char *dir, struct stored **ret)
+{
+	struct wal *wal = NULL;
+	int r = wal_open_to_read(dir, &wal);
+
+	if (r < 0)
+		return r;
+	*ret = xmalloc(sizeof(**ret));
+	**ret = (struct stored){xstrdup(dir), wal};
+	return 0;
+}
+
+void
+stored_close(struct stored *s)
+{
+	if (!s)
+		return;
+	wal_close(s->wal);
+	free(s->dir);
+	free(s);
+}
+
 struct table {
 	time_t start, end;
 	unsigned long step, n_sources;
@@ -188,27 +216,21 @@ has_one(const struct rrd_shape *shape, const enum metric_id *id, size_t n)
 
 /* What the file holds and what is pending. -ENOENT: it has none of these metrics. */
 static int
-reading_begin(struct reading *in, const char *dir, enum rrd_kind kind, const char *uuid,
+reading_begin(struct reading *in, struct wal *wal, enum rrd_kind kind, const char *uuid,
     const enum metric_id *id, size_t n)
 {
 	uint8_t bytes[WAL_UUID_SIZE] = {0};
-	struct wal *wal = NULL;
 	struct progress p = {.counting = false};
-	int r = wal_open_to_read(dir, &wal);
+	int r = rrd_shape_read(in->path, &in->shape);
 
-	if (r == 0)
-		r = rrd_shape_read(in->path, &in->shape);
-	if (r == 0) {
-		p.last_up = in->shape.last_up;
-		sources_of(kind, &in->shape, &in->sources);
-		if (uuid)
-			uuid_bytes(uuid, bytes);
-		pending_read(wal, &in->sources, bytes, false, NULL, &p, &in->pending);
-		in->newest = p.last_up;
-	}
-	wal_close(wal);
 	if (r < 0)
 		return r;
+	p.last_up = in->shape.last_up;
+	sources_of(kind, &in->shape, &in->sources);
+	if (uuid)
+		uuid_bytes(uuid, bytes);
+	pending_read(wal, &in->sources, bytes, false, NULL, &p, &in->pending);
+	in->newest = p.last_up;
 	return has_one(&in->shape, id, n) ? 0 : -ENOENT;
 }
 
@@ -263,7 +285,7 @@ series_free(struct series *series, size_t n)
 }
 
 int
-store_read(const char *dir, const char *uuid, const enum metric_id *id, size_t n, const char *cf,
+store_read(struct stored *s, const char *uuid, const enum metric_id *id, size_t n, const char *cf,
     double start, double end, double step, struct series *ret)
 {
 	enum rrd_kind kind = kind_of(id, n);
@@ -276,14 +298,14 @@ store_read(const char *dir, const char *uuid, const enum metric_id *id, size_t n
 		!(strcmp(cf, "MIN") == 0 && rrd_kinds[kind].minimum)) ||
 	    !(start < end) || !isfinite(start) || !isfinite(end) || !(step >= 0))
 		return -EINVAL;
-	r = rrd_path(path, dir, kind, uuid);
+	r = rrd_path(path, s->dir, kind, uuid);
 	if (r < 0)
 		return r;
 	for (int tries = 0; tries < MAX_TRIES; tries++) {
 		_cleanup_(reading_done) struct reading in = {.path = path, .cf = cf};
 
 		memset(ret, 0, n * sizeof(*ret));
-		r = reading_begin(&in, dir, kind, uuid, id, n);
+		r = reading_begin(&in, s->wal, kind, uuid, id, n);
 		if (r == 0)
 			r = fetch(&in, id, n, start, end, step, ret);
 		if (r == 0 && ret[0].n > 0)

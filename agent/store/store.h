@@ -21,7 +21,13 @@ int store_write(struct store *s, const struct sample *sample);
 /* Brings all files to where the log is; store_close does so, too, and store_open what a killed process left to do. */
 int store_flush(struct store *s);
 
-/* For the readers, in any process. One series of a file: values[i] is that of the step that ends at
+/* For the readers, in any process: the files below dir, and the log of the newest ticks, which is looked through when
+ * it is opened: once for all that one answer tells. -errno. */
+struct stored;
+int stored_open(const char *dir, struct stored **ret);
+void stored_close(struct stored *s); /* accepts NULL */
+
+/* One series of a file: values[i] is that of the step that ends at
  * start + (i + 1) * step. */
 struct series {
 	double start, step; /* seconds since 1970; seconds */
@@ -34,7 +40,7 @@ struct series {
  * the same start, step and n; one that the file has no source for is unknown. uuid: the domain, NULL for the host.
  * cf: "AVERAGE", "MIN" or "MAX". -ENOENT: no file, or none of these metrics in it; -EINVAL. The caller drops ret[n]
  * with series_free. */
-int store_read(const char *dir, const char *uuid, const enum metric_id *id, size_t n, const char *cf, double start,
+int store_read(struct stored *s, const char *uuid, const enum metric_id *id, size_t n, const char *cf, double start,
     double end, double step, struct series *ret);
 void series_free(struct series *series, size_t n);
 

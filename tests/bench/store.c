@@ -101,12 +101,16 @@ agent_read(const struct load *l, double span, double step)
 
 	for (int d = 0; d < l->domains; d++) {
 		struct series x = {0, 0, 0, NULL};
+		struct stored *stored;
 		char uuid[UUID_SIZE];
 
 		uuid_of(d, uuid);
-		if (store_read(l->dir, uuid, id, 1, "AVERAGE", end - span, end, step, &x) == 0)
+		if (stored_open(l->dir, &stored) < 0)
+			continue;
+		if (store_read(stored, uuid, id, 1, "AVERAGE", end - span, end, step, &x) == 0)
 			rows += x.n;
 		free(x.values);
+		stored_close(stored);
 	}
 	printf("agent: %.0f us of CPU to read %zu values back to %.0f s\n",
 	    (cpu_seconds() - begin) / l->domains * 1e6, rows / (size_t) l->domains, span);

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "store/store.h"
 #include "tests/tap.h"
+#include "tests/unit/read_one.h"
 
 #define END 1700000400.0
 
@@ -47,12 +48,12 @@ static void
 test_several(const char *cf, double step)
 {
 	struct series x[3], one;
-	bool all = store_read(dir, NULL, id, 3, cf, END - 300, END, step, x) == 0;
+	bool all = read_some(dir, NULL, id, 3, cf, END - 300, END, step, x) == 0;
 
 	ok(all && x[0].n > 0 && x[1].values[x[1].n - 2] != x[0].values[x[0].n - 2],
 	    "several metrics are read at once, %s of %.0f s", cf, step);
 	for (size_t i = 0; all && i < 3; i++) {
-		ok(store_read(dir, NULL, &id[i], 1, cf, END - 300, END, step, &one) == 0 && same(&one, &x[i]),
+		ok(read_some(dir, NULL, &id[i], 1, cf, END - 300, END, step, &one) == 0 && same(&one, &x[i]),
 		    "%s is what it is alone", metric_table[id[i]].name);
 		series_free(&one, 1);
 	}
@@ -66,12 +67,12 @@ test_refusals(void)
 	static const enum metric_id mixed[] = {M_HOST_DOMAINS, M_DOMAIN_CPU}, wrong[] = {M_HOST_DOMAINS, METRIC_COUNT};
 	struct series x[3];
 
-	ok(store_read(dir, NULL, id, 3, "MAX", END + 50, END + 90, 0, x) == 0 && x[0].n == 0 && x[2].n == 0,
+	ok(read_some(dir, NULL, id, 3, "MAX", END + 50, END + 90, 0, x) == 0 && x[0].n == 0 && x[2].n == 0,
 	    "the future holds no values of any");
 	series_free(x, 3);
-	ok(store_read(dir, NULL, mixed, 2, "AVERAGE", 1, 2, 0, x) == -ENOENT &&
-		store_read(dir, NULL, wrong, 2, "AVERAGE", 1, 2, 0, x) == -ENOENT &&
-		store_read(dir, NULL, mixed, 0, "AVERAGE", 1, 2, 0, x) == -ENOENT,
+	ok(read_some(dir, NULL, mixed, 2, "AVERAGE", 1, 2, 0, x) == -ENOENT &&
+		read_some(dir, NULL, wrong, 2, "AVERAGE", 1, 2, 0, x) == -ENOENT &&
+		read_some(dir, NULL, mixed, 0, "AVERAGE", 1, 2, 0, x) == -ENOENT,
 	    "no file has metrics of two scopes, nor such as there are none of");
 }
 
@@ -87,11 +88,11 @@ test_older(void)
 
 	ok(rrd_create_r(path, 5, 1700000000, 2, sources) == 0 && rrd_update_r(path, NULL, 2, values) == 0,
 	    "an older file is made");
-	ok(store_read(dir, NULL, known, 2, "AVERAGE", 1700000000, 1700000010, 0, x) == 0 && x[0].n == x[1].n &&
+	ok(read_some(dir, NULL, known, 2, "AVERAGE", 1700000000, 1700000010, 0, x) == 0 && x[0].n == x[1].n &&
 		isnan(x[0].values[1]) && x[1].values[1] == 7,
 	    "what it does not have is unknown beside what it has");
 	series_free(x, 2);
-	ok(store_read(dir, NULL, unknown, 2, "AVERAGE", 1700000000, 1700000010, 0, x) == -ENOENT,
+	ok(read_some(dir, NULL, unknown, 2, "AVERAGE", 1700000000, 1700000010, 0, x) == -ENOENT,
 	    "by itself it is not found");
 }
 
