@@ -13,6 +13,7 @@
 #include "collect/collector.h"
 #include "keeper.h"
 #include "notify/notify.h"
+#include "observe/forecasts.h"
 #include "observe/migration.h"
 #include "observe/observer.h"
 #include "observe/observers.h"
@@ -86,7 +87,7 @@ int
 agent_keep(struct agent *a, bool replay, struct loop *loop)
 {
 	const char *rule = config_text(a->config, OPTION_stop_rule);
-	int r = migrations_set_stop_rule(a->migrations, rule, "/etc/xensource-inventory");
+	int r = migrations_set_stop_rule(a->migrations, rule, XAPI_INVENTORY);
 
 	if (r < 0) {
 		log_err("agent", "stop_rule = %s: not auto, a rule of xenscoped(8), or ROUNDS:PAGES", rule);

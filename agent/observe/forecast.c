@@ -263,7 +263,7 @@ play(const struct round *from, const struct stop_rule *rule, const struct link *
 
 		c.rounds++;
 		last = pages < (double) rule->pages || c.rounds >= rule->rounds ||
-		       (rule->seconds > 0 && seconds > rule->seconds);
+		       (rule->seconds > 0 && c.rounds > 1 && seconds > rule->seconds);
 		c.stop = pages < (double) rule->pages ? STOP_FEW_DIRTY : STOP_ROUND_LIMIT;
 		seconds += last ? request : 0;
 		c.seconds += seconds;
@@ -283,12 +283,26 @@ outlook_of(enum stop_reason likely, enum stop_reason calm, enum stop_reason busy
 	return likely == STOP_FEW_DIRTY ? OUTLOOK_CONVERGES : OUTLOOK_DIVERGES;
 }
 
+/* The likely course, and whether it would be another if the guest were calmer or busier. */
+static void
+play_all(const struct round *from, const struct stop_rule *rule, const struct link *link, const struct guest *g,
+    const struct habit *h, struct forecast *ret)
+{
+	struct course likely = play(from, rule, link, g, h, 1);
+	struct course calm = play(from, rule, link, g, h, 1 / MARGIN);
+	struct course busy = play(from, rule, link, g, h, MARGIN);
+
+	ret->outlook = outlook_of(likely.stop, calm.stop, busy.stop);
+	ret->rounds = likely.rounds;
+	ret->remaining_seconds = likely.seconds;
+	ret->downtime_seconds = likely.downtime;
+}
+
 void
 forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule, const struct habit *h,
     struct forecast *ret)
 {
 	const struct round *from = &r->round[at];
-	struct course likely, calm, busy;
 	struct link link;
 	struct guest guest;
 
@@ -300,14 +314,45 @@ forecast_make(const struct migration_record *r, size_t at, const struct stop_rul
 	fit_guest(r, at, h, &guest);
 	if (!(link.page > 0))
 		return;
-	likely = play(from, rule, &link, &guest, h, 1);
-	calm = play(from, rule, &link, &guest, h, 1 / MARGIN);
-	busy = play(from, rule, &link, &guest, h, MARGIN);
-	ret->outlook = outlook_of(likely.stop, calm.stop, busy.stop);
-	ret->rounds = likely.rounds;
-	ret->remaining_seconds = likely.seconds;
-	ret->total_seconds = from->started + from->seconds - r->started + likely.seconds;
-	ret->downtime_seconds = likely.downtime;
+	play_all(from, rule, &link, &guest, h, ret);
+	ret->total_seconds = from->started + from->seconds - r->started + ret->remaining_seconds;
+}
+
+void
+forecast_expect(const struct migration_record *like, int64_t pages, const struct stop_rule *rule,
+    const struct habit *h, struct forecast *ret)
+{
+	const struct round all = {.n = -1, .pages_dirtied = pages};
+	const struct link link = {usual(&h->fixed, 0), usual(&h->page, NAN)};
+	struct guest guest = {.n = 0};
+
+	forecast_init(ret);
+	ret->made = true;
+	if (like->n_rounds > 0)
+		fit_guest(like, like->n_rounds - 1, h, &guest);
+	if (!rule || guest.n == 0 || !(link.page > 0) || pages <= 0)
+		return;
+	play_all(&all, rule, &link, &guest, h, ret);
+	ret->total_seconds = ret->remaining_seconds;
+}
+
+double
+forecast_rate(const struct migration_record *r)
+{
+	const struct habit none = {.page = {0, {0}}};
+	double found = 0, drawn = 0;
+	struct guest guest = {.n = 0};
+
+	if (r->n_rounds > 0)
+		fit_guest(r, r->n_rounds - 1, &none, &guest);
+	if (guest.n == 0)
+		return NAN;
+	for (size_t i = 0; i < r->n_rounds; i++)
+		if (is_over(&r->round[i])) {
+			found += (double) r->round[i].pages_dirtied;
+			drawn += dirtied(&guest, r->round[i].seconds);
+		}
+	return drawn > 0 ? dirtied(&guest, 1) * found / drawn : 0;
 }
 
 /* --- what earlier migrations teach --- */
@@ -327,6 +372,8 @@ habit_learn(struct habit *h, const struct migration_record *r)
 	fit_guest(r, r->n_rounds - 2, h, &guest);
 	if (guest.n == 0 || !(link.page > 0))
 		return;
+	keep(&h->fixed, link.fixed);
+	keep(&h->page, link.page);
 	keep(&h->request, last->seconds - link.fixed - link.page * (double) last->pages_sent);
 	pages = link.page * (double) r->final.pages;
 	if (pages > MANY_SECONDS)

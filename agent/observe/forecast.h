@@ -39,6 +39,7 @@ struct habit {
 	struct newest pace;    /* the final pass by the time that a round takes for its pages: where they were many */
 	struct newest after;   /* downtime beyond the final pass, s */
 	struct newest least;   /* pages that the calmest round dirtied */
+	struct newest fixed, page; /* a round takes this and so much for each page, s */
 };
 
 /* Learns from a record that ended. */
@@ -48,5 +49,14 @@ void habit_learn(struct habit *h, const struct migration_record *r);
  * was not seen, a time is missing, or the rule was broken already. */
 void forecast_make(const struct migration_record *r, size_t at, const struct stop_rule *rule, const struct habit *h,
     struct forecast *ret);
+
+/* The same of a migration that has not begun, of a guest of so many pages, over the link that this host's migrations
+ * had. like: its rounds' lengths and harvests tell how the guest dirties memory. */
+void forecast_expect(const struct migration_record *like, int64_t pages, const struct stop_rule *rule,
+    const struct habit *h, struct forecast *ret);
+
+/* Distinct pages that the guest dirtied within a second, by the curve through the record's rounds, drawn so that all of
+ * them together find as many as they did. NAN: no round tells. */
+double forecast_rate(const struct migration_record *r);
 
 #endif

@@ -20,13 +20,12 @@ forecasts_choose(struct forecasts *f, const char *rule, const char *inventory)
 	return f->chosen ? stop_rule_parse(rule, &f->rule) : 0;
 }
 
-/* NULL: nobody can tell. */
-static const struct stop_rule *
-rule_of(const struct forecasts *f, const struct migration_record *r, bool libxl)
+const struct stop_rule *
+forecasts_rule(const struct forecasts *f, enum toolstack toolstack, bool libxl)
 {
 	if (f->chosen)
 		return &f->rule;
-	switch (r->toolstack) {
+	switch (toolstack) {
 	case TOOLSTACK_XL:
 	case TOOLSTACK_LIBVIRT:
 		return &stop_rules[STOP_RULE_LIBXC];
@@ -47,7 +46,7 @@ is_migration(const struct migration_record *r)
 void
 forecasts_round(const struct forecasts *f, struct migration_record *r, bool libxl)
 {
-	const struct stop_rule *rule = rule_of(f, r, libxl);
+	const struct stop_rule *rule = forecasts_rule(f, r->toolstack, libxl);
 	size_t at = r->n_rounds;
 
 	while (at > 0 && isnan(r->round[at - 1].seconds))

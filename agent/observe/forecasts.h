@@ -18,11 +18,16 @@ struct forecasts {
 	double total_error, rounds_error; /* sums over those */
 };
 
-/* rule: the option stop_rule; "auto" goes by the toolstack, and on a xapi host by the brand in this file. -EINVAL: no
- * such rule. */
+#define XAPI_INVENTORY "/etc/xensource-inventory"
+
+/* rule: the option stop_rule; "auto" goes by the toolstack, and on a xapi host by the brand in the inventory. -EINVAL:
+ * no such rule. */
 int forecasts_choose(struct forecasts *f, const char *rule, const char *inventory);
 
-/* Makes the forecast of the newest round that is over, unless it is made. libxl: libxl-save-helper carries it. */
+/* The toolstack's rule. libxl: libxl-save-helper carries the migration. NULL: nobody can tell. */
+const struct stop_rule *forecasts_rule(const struct forecasts *f, enum toolstack toolstack, bool libxl);
+
+/* Makes the forecast of the newest round that is over, unless it is made. libxl: as above. */
 void forecasts_round(const struct forecasts *f, struct migration_record *r, bool libxl);
 
 /* A record ended: now, or under an earlier agent. */

@@ -390,6 +390,30 @@ test_events(void)
 	world_done(&w);
 }
 
+/* A guest that dirties 1000 pages/s, each another, over a link of 10000: each round has a tenth of the one before. */
+static void
+test_expect(void)
+{
+	const struct habit link = {.request = {1, {0}}, .tail = {1, {0}}, .page = {1, {1e-4}}};
+	_cleanup_(record_done) struct migration_record like, none;
+	const int64_t dirtied[] = {1000, 10000};
+	struct forecast f;
+
+	record_init(&none);
+	rounds(&like, 1000, 1000, dirtied, 2);
+	like.round[1].seconds = 10;
+	ok(near(forecast_rate(&like), 1000) && isnan(forecast_rate(&none)), "a rate is read from rounds of any length");
+	forecast_expect(&like, 10000, LIBXC, &link, &f);
+	ok(f.rounds == 4 && f.outlook == OUTLOOK_CONVERGES && near(f.total_seconds, 1.111 + 0.0001),
+	    "a migration is expected before it begins: %d rounds, %.4f s", f.rounds, f.total_seconds);
+	forecast_expect(&like, 100000, &stop_rules[STOP_RULE_XCP_NG], &link, &f);
+	ok(f.rounds == 2, "its first round may take longer than half a second, %d", f.rounds);
+	forecast_expect(&like, 10000, LIBXC, &no_pause, &f);
+	ok(f.rounds == UNSEEN && isnan(f.total_seconds), "nothing is expected of a link that nobody knows");
+	forecast_expect(&none, 10000, LIBXC, &link, &f);
+	ok(f.rounds == UNSEEN, "nor of a guest");
+}
+
 int
 main(void)
 {
@@ -403,5 +427,6 @@ main(void)
 	test_choice();
 	test_kept();
 	test_events();
+	test_expect();
 	return done_testing();
 }
