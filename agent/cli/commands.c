@@ -11,6 +11,7 @@
 #include "base/tokens.h"
 #include "base/util.h"
 #include "base/http_get.h"
+#include "cli/advice.h"
 #include "cli/migrations.h"
 #include "cli/probe.h"
 #include "cli/show.h"
@@ -95,12 +96,10 @@ ask(const struct options *o, const char *path, json_t **ret)
 	return EXIT_ANSWER;
 }
 
+/* Of an answer, unless there is none; drops it. The exit status. */
 static int
-show_one(const struct options *o, const char *path, void (*show)(const json_t *, unsigned, FILE *))
+show_answer(const struct options *o, int status, json_t *answer, void (*show)(const json_t *, unsigned, FILE *))
 {
-	json_t *answer = NULL;
-	int status = ask(o, path, &answer);
-
 	if (status == EXIT_OK && o->json)
 		status = json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0 ||
 				 puts("") < 0
@@ -110,6 +109,15 @@ show_one(const struct options *o, const char *path, void (*show)(const json_t *,
 		show(answer, terminal_width(stdout), stdout);
 	json_decref(answer);
 	return status;
+}
+
+static int
+show_one(const struct options *o, const char *path, void (*show)(const json_t *, unsigned, FILE *))
+{
+	json_t *answer = NULL;
+	int status = ask(o, path, &answer);
+
+	return show_answer(o, status, answer, show);
 }
 
 static int
@@ -125,7 +133,7 @@ run_domains(const struct options *o)
 }
 
 static int
-ask_for_migrations(void *arg, const char *path, json_t **ret)
+ask_for(void *arg, const char *path, json_t **ret)
 {
 	return ask(arg, path, ret);
 }
@@ -146,9 +154,19 @@ run_migrations(const struct options *o)
 	m.json = o->json;
 	m.log = o->log;
 	m.n_logs = o->n_logs;
-	m.ask = ask_for_migrations;
+	m.ask = ask_for;
 	m.arg = (void *) (uintptr_t) o;
 	return migrations_command(&m, stdout);
+}
+
+static int
+run_advice(const struct options *o)
+{
+	const struct advice_options a = {o->argument, ask_for, (void *) (uintptr_t) o};
+	json_t *answer = NULL;
+	int status = advice_ask(&a, &answer);
+
+	return show_answer(o, status, answer, show_advice);
 }
 
 static int
@@ -303,6 +321,7 @@ static const struct command {
     {"domains", NULL, run_domains, "the domains of this host"},
     {"migrations", "[ID]", run_migrations,
 	"migrations and saves, those under way first, or one: [--uuid UUID]...; of logs: --log FILE..."},
+    {"advice", "DOMAIN", run_advice, "when to migrate a domain, and what to expect then and now: estimates"},
     {"events", NULL, run_events, "what happened, newest first: migrations, and what should not be"},
     {"overhead", NULL, run_overhead,
 	"what dirty tracking cost, by tracking mode and by guest: [--all]"},

@@ -16,6 +16,8 @@ void show_migrations(const json_t *migrations, unsigned width, FILE *f);
 /* One of them: its rounds, the steps of its last phase, its downtime. */
 void show_migration(const json_t *answer, unsigned width, FILE *f);
 void show_events(const json_t *events, unsigned width, FILE *f);
+/* When to migrate a domain. */
+void show_advice(const json_t *answer, unsigned width, FILE *f);
 /* What dirty tracking cost: of the newest boot, and of all. */
 void show_overhead(const json_t *overhead, unsigned width, FILE *f);
 void show_overhead_all(const json_t *overhead, unsigned width, FILE *f);

@@ -128,15 +128,18 @@ request_uuid(const struct request *q, struct reply *ret_reply, char *ret)
 static bool
 fits(const char *pattern, const char *path, char key[MAX_KEY])
 {
-	size_t n = strcspn(pattern, "{");
+	const char *end = strchr(pattern, '}');
+	size_t n = strcspn(pattern, "{"), len;
 
 	key[0] = '\0';
-	if (pattern[n] == '\0')
+	if (!end)
 		return strcmp(pattern, path) == 0;
-	if (strncmp(pattern, path, n) != 0 || path[n] == '\0' || strchr(path + n, '/') ||
-	    strlen(path + n) >= MAX_KEY)
+	if (strncmp(pattern, path, n) != 0)
 		return false;
-	str_copy(key, MAX_KEY, path + n);
+	len = strcspn(path + n, "/");
+	if (len == 0 || len >= MAX_KEY || strcmp(path + n + len, end + 1) != 0)
+		return false;
+	str_copy(key, len + 1, path + n);
 	return true;
 }
 

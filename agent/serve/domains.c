@@ -119,28 +119,37 @@ route_domains(const struct request *q, struct reply *ret)
 	ret->stream = &l->stream;
 }
 
+const struct sample_domain *
+require_domain(const struct request *q, struct reply *ret)
+{
+	const struct sample_domain *d;
+	char uuid[UUID_SIZE];
+
+	if (parse_uuid(q->key, uuid) < 0) {
+		problem(q, ret, 400,
+		    "a domain is named by its UUID of 36 characters; /api/v1/domains lists them");
+		return NULL;
+	}
+	d = sample_find_uuid(q->view->sample, uuid);
+	if (!d)
+		problem(q, ret, 404,
+		    "no domain on this host has the UUID %s; /api/v1/domains lists them", uuid);
+	return d;
+}
+
 void
 route_domain(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
 	const struct sample_domain *d;
 	struct domain_fields fields;
-	char uuid[UUID_SIZE];
 	yajl_gen g;
 
 	if (!s || !read_fields(q, ret, &fields))
 		return;
-	if (parse_uuid(q->key, uuid) < 0) {
-		problem(q, ret, 400,
-		    "a domain is named by its UUID of 36 characters; /api/v1/domains lists them");
+	d = require_domain(q, ret);
+	if (!d)
 		return;
-	}
-	d = sample_find_uuid(s, uuid);
-	if (!d) {
-		problem(q, ret, 404,
-		    "no domain on this host has the UUID %s; /api/v1/domains lists them", uuid);
-		return;
-	}
 	g = gen_begin(s, &ret->body);
 	gen_string(g, "domain");
 	gen_domain(g, s, (size_t) (d - s->domain), &fields);

@@ -12,6 +12,8 @@
 
 /* The newest sample; NULL: none yet, and *ret says so. */
 const struct sample *require_sample(const struct request *q, struct reply *ret);
+/* Its domain that the path names; NULL: there is none, and *ret says so. */
+const struct sample_domain *require_domain(const struct request *q, struct reply *ret);
 
 /* Seconds since the values were collected. */
 double sample_age(const struct request *q, const struct sample *s);

@@ -302,7 +302,7 @@ gen_parameters(yajl_gen g, const char *path, const char *query)
 	gen_string(g, "parameters");
 	(void) yajl_gen_array_open(g);
 	if (brace)
-		gen_parameter(g, brace + 1, strlen(brace) - 2, true);
+		gen_parameter(g, brace + 1, strcspn(brace, "}") - 1, true);
 	while (*query) {
 		size_t n = strcspn(query, ",");
 

@@ -110,6 +110,7 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	(void) umask(077);
 	read_pages(config, &view.pages);
 	host_uuid_read("", view.host_uuid);
+	advisor_init(&view.advisor, config_text(config, OPTION_stop_rule));
 	if (become_harmless(config, public_dir, &view.dir) < 0)
 		return EXIT_FAILURE;
 	if (limit_calls() < 0)

@@ -2,6 +2,7 @@
 #ifndef VIEW_H
 #define VIEW_H
 
+#include "advice/advice.h"
 #include "metrics/record.h"
 #include "metrics/sample.h"
 #include "serve/pages.h"
@@ -14,6 +15,7 @@ struct view {
 	unsigned step;	 /* seconds between two samples */
 	char host_uuid[UUID_SIZE]; /* "" unknown */
 	struct pages pages;
+	struct advisor advisor;
 	struct sample *sample;			       /* the newest; NULL: none has come yet */
 	struct migration_record *running[MAX_RUNNING]; /* oldest first */
 	size_t n_running;

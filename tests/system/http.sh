@@ -106,6 +106,13 @@ for command in status features domains migrations overhead; do
     "$xenscope" $command --socket="$tmp/http.sock" --json | jq -e . >"$tmp/body" 2>"$tmp/head"
     result $? "xenscope $command --json over the socket is JSON"
 done
+"$xenscope" advice vm2 --url="$url" >"$tmp/body" && grep -q '^Missing: 0 of 5 measurements' "$tmp/body"
+result $? "xenscope advice finds a domain by its name"
+"$xenscope" advice ${uuid}2 --url="$url" --json | jq -e '.name == "vm2" and .state == "unknown"' >"$tmp/body"
+result $? "and by its uuid"
+"$xenscope" advice '&"' --url="$url" 2>"$tmp/head"
+[ $? = 1 ] && grep -q 'no domain of this host has this name' "$tmp/head"
+result $? "and says when there is none"
 "$xenscope" migrations --url="$url" --export=csv --result=failed,completed --name='a"b' >"$tmp/body" &&
     tail -n +2 "$tmp/body" | grep -q "^m-1,${uuid}1,\"a\"\"b\"," && [ "$(wc -l <"$tmp/body")" = 2 ]
 result $? "xenscope exports what was asked for as CSV"

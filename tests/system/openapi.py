@@ -130,6 +130,7 @@ def examples(agent):
     uuid = migrations[0]['uuid']
     return {
         '/{file}': ['/style.css'],
+        '/api/v1/domains/{uuid}/advice': ['/api/v1/domains/%s/advice' % d['uuid'] for d in domains],
         '/api/v1/domains/{uuid}': ['/api/v1/domains/' + d['uuid'] for d in domains],
         '/api/v1/migrations/{id}': ['/api/v1/migrations/' + m['id'] for m in migrations],
         '/api/v1/overhead': ['/api/v1/overhead', '/api/v1/overhead?uuid=' + uuid],

@@ -187,6 +187,17 @@ test_show(void)
 		strstr(out, "  -  "),
 	    "events are listed, harmless, and what one lacks is a dash");
 	free(out);
+	out = shown(show_advice, "{\"state\":\"unknown\",\"missing\":\"2 of 5 measurements\\u001b\"}");
+	ok(strcmp(out, "Unknown.\nMissing: 2 of 5 measurements\\x1b\n") == 0, "no advice is told with its reason");
+	free(out);
+	out = shown(show_advice, "{\"state\":\"known\",\"missing\":null,\"basis\":\"b\",\"estimate_error_ratio\":0.1,"
+				 "\"now\":{\"estimate_pages_per_second\":812.5,\"estimate_rounds\":5,\"estimate_converges\":"
+				 "\"no\"},\"best\":{\"estimate_rounds\":3,\"estimate_total_seconds\":4.25},\"best_hours\":["
+				 "{\"next\":1700000000,\"estimate_pages_per_second\":1},{\"estimate_pages_per_second\":2}]}");
+	ok(strstr(out, "now ") && strstr(out, "813/s       5  no ") && strstr(out, "2023-11-1") && strstr(out, "4.250 s") &&
+		strstr(out, "2/s ") && strstr(out, "off by 10 %: b\n") && !strstr(out, "Missing"),
+	    "advice is told for now and for the best hours, as an estimate: %s", out);
+	free(out);
 	out = shown(show_domains, "{}");
 	free(out);
 }
