@@ -131,11 +131,13 @@ fraction(const struct overhead *o, double tracked_seconds)
 	return part > 1 ? 1 : part;
 }
 
-/* Pages that were dirtied in the whole windows of this round, as far as they came evenly; NAN. */
+/* Pages that were dirtied in the whole windows of this round, as far as they came evenly; NAN. None were in the harvest
+ * at its end, which holds the guest and lies in the next round's window. */
 static double
 traced_pages(const struct round *round)
 {
-	double part = fraction(&round->overhead, round->seconds);
+	double harvest = round->harvest_seconds > 0 ? fmin(round->harvest_seconds, round->seconds) : 0;
+	double part = fraction(&round->overhead, round->seconds - harvest);
 
 	return round->pages_dirtied >= 0 && part > 0 ? (double) round->pages_dirtied * part : NAN;
 }

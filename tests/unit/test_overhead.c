@@ -189,7 +189,8 @@ test_sampled(void)
 	overhead_of_record(&w.done, &f);
 	ok(near(f.sampled_fraction, 0.25) && f.pages_dirtied == 6353 && f.harvest_seconds > 0,
 	    "a fourth of each pass was traced");
-	ok(fabs(f.exits_per_kpage - 1000) < 1, "a fourth of the pages is set against it");
+	ok(fabs(f.exits_per_kpage - 1000) < 10, "a fourth of the pages is set against it, but for the harvests' time: %g",
+	    f.exits_per_kpage);
 	ok(w.done.tracking_mode == TRACKING_EPT_WP && w.done.mode_source == MODE_SOURCE_TRACE,
 	    "and proves the mode");
 	world_done(&w);
