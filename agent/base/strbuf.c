@@ -11,7 +11,9 @@
 #include "base/utf8.h"
 #include "base/util.h"
 
+#ifdef __SIZEOF_INT128__
 __extension__ typedef unsigned __int128 wide;
+#endif
 
 void
 strbuf_done(struct strbuf *b)
@@ -86,10 +88,12 @@ strbuf_integer(struct strbuf *b, int64_t v)
 }
 
 /* What printf would write with as few digits as read back to v, at a tenth of its cost: v is the integer m / 2^shift,
- * and n / 10^decimals reads back to it if it is nearer than half the way to the next double. False: not with so few. */
+ * and n / 10^decimals reads back to it if it is nearer than half the way to the next double. False: not with so few, or
+ * not on a machine of 32 bits. */
 static bool
 put_number(struct strbuf *b, double v)
 {
+#ifdef __SIZEOF_INT128__
 	const double magnitude = fabs(v);
 	uint64_t m, power = 1;
 	int exponent;
@@ -113,6 +117,10 @@ put_number(struct strbuf *b, double v)
 		put_digits(b, v < 0, (uint64_t) n, decimals);
 		return true;
 	}
+#else
+	(void) b;
+	(void) v;
+#endif
 	return false;
 }
 
