@@ -6,6 +6,7 @@
 #include <math.h>
 #include <signal.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/usage.h"

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/file.h"
 #include "base/util.h"
 #include "store/journal.h"
 

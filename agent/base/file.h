@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define XAPI_INVENTORY "/etc/xensource-inventory" /* what xapi tells of its host, in lines of shell */
+
 /* Reads a whole small file into a new string, NUL-terminated; the caller frees it. ret_n may be NULL.
  * -errno; -EFBIG: larger than max bytes. */
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_n);

@@ -18,8 +18,6 @@ struct forecasts {
 	double total_error, rounds_error; /* sums over those */
 };
 
-#define XAPI_INVENTORY "/etc/xensource-inventory"
-
 /* rule: the option stop_rule; "auto" goes by the toolstack, and on a xapi host by the brand in the inventory. -EINVAL:
  * no such rule. */
 int forecasts_choose(struct forecasts *f, const char *rule, const char *inventory);

@@ -12,7 +12,7 @@
 static const struct {
 	const char *path, *before; /* the UUID */
 } sources[] = {
-    {"/etc/xensource-inventory", "INSTALLATION_UUID='"},
+    {XAPI_INVENTORY, "INSTALLATION_UUID='"},
     {"/sys/class/dmi/id/product_uuid", ""},
 };
 
