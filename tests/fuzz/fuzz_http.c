@@ -11,6 +11,7 @@
 #include "serve/http.h"
 #include "store/store.h"
 #include "tests/made_up.h"
+#include "tests/remove_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,9 +35,7 @@ must(bool done)
 static void
 clean(void)
 {
-	_cleanup_(freep) char *command = xasprintf("rm -rf '%s'", dir);
-
-	(void) !system(command);
+	remove_tree(dir);
 }
 
 /* Two samples of made-up domains in the RRD files. */

@@ -13,6 +13,7 @@
 #include "serve/rrdd_text.h"
 #include "store/store.h"
 #include "tests/made_up.h"
+#include "tests/remove_tree.h"
 #include "tests/tap.h"
 
 #define HOST "5a0c9b3e-0f6d-4a38-9d6e-1d2f3a4b5c6d"
@@ -180,11 +181,9 @@ test_uuid(void)
 int
 main(void)
 {
-	_cleanup_(freep) char *command = NULL;
 
 	if (!mkdtemp(dir))
 		return 1;
-	command = xasprintf("rm -rf %s", dir);
 	test_text();
 	ok(says(503, "/rrd_updates", "host", "true", "no sample yet") && says(503, "/host_rrd", NULL, NULL, "no sample yet") &&
 		says(503, "/vm_rrd", NULL, NULL, "no sample yet"),
@@ -196,6 +195,6 @@ main(void)
 	test_uuid();
 	reply_done(&reply);
 	view_done(&view);
-	(void) !system(command);
+	remove_tree(dir);
 	return done_testing();
 }

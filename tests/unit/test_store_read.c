@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "store/store.h"
+#include "tests/remove_tree.h"
 #include "tests/tap.h"
 #include "tests/unit/read_one.h"
 
@@ -99,17 +100,15 @@ test_older(void)
 int
 main(void)
 {
-	_cleanup_(freep) char *command = NULL;
 
 	if (!mkdtemp(dir))
 		return 1;
-	command = xasprintf("rm -rf %s", dir);
 	write_some();
 	test_several("AVERAGE", 0);
 	test_several("MAX", 60);
 	test_several("MIN", 60);
 	test_refusals();
 	test_older();
-	(void) !system(command);
+	remove_tree(dir);
 	return done_testing();
 }
