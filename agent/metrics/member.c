@@ -151,6 +151,19 @@ members_gen(yajl_gen g, const struct member *m, size_t n, const void *base)
 	}
 }
 
+void
+members_gen_changed(yajl_gen g, const struct member *m, size_t n, const void *base, const void *before)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *p = (const char *) base + m[i].at;
+
+		if (before && memcmp(p, (const char *) before + m[i].at, m[i].size) == 0)
+			continue;
+		members_gen_text(g, m[i].name);
+		gen_member(g, &m[i], p);
+	}
+}
+
 static void
 type_of(const struct member *m, char *ret, size_t n)
 {

@@ -43,6 +43,10 @@ void members_gen_text(yajl_gen g, const char *s);
 /* Writes names and values into the object that is open. base: the struct. */
 void members_gen(yajl_gen g, const struct member *m, size_t n, const void *base);
 
+/* The same for members_parse alone: without NAME_text, and without what is as in before, an earlier state of the struct
+ * (NULL: none). */
+void members_gen_changed(yajl_gen g, const struct member *m, size_t n, const void *base, const void *before);
+
 /* Tells names and types, the latter in the words of serve/schemas.def. */
 void members_describe(
     const struct member *m, size_t n, void (*fn)(void *arg, const char *name, const char *type), void *arg);

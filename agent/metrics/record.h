@@ -186,13 +186,16 @@ bool record_forecast_error(const struct migration_record *r, struct forecast_err
 /* Writes the record as one JSON object, null for what nobody saw. */
 void record_gen(yajl_gen g, const struct migration_record *r);
 
-/* What record_parse needs to have the same record again, with what is not shown, without what is made of other members:
- * for the journal of what is under way. */
-void record_gen_open(yajl_gen g, const struct migration_record *r);
+/* What record_apply needs to make r of before, an earlier state of the same record, or of nothing if that is NULL; with
+ * what is not shown, without what is made of other members: for the journal of what is under way. */
+void record_gen_open(yajl_gen g, const struct migration_record *r, const struct migration_record *before);
 
-/* Reads what either of them wrote. -EBADMSG: not such an object, or a member of the wrong kind; -EFBIG:
- * longer than MAX_RECORD_JSON. */
+/* Reads what record_gen wrote, or record_gen_open without an earlier state. -EBADMSG: not such an object, or a member of
+ * the wrong kind; -EFBIG: longer than MAX_RECORD_JSON. */
 int record_parse(const char *json, size_t n, struct migration_record *ret);
+
+/* The same, and what was written against an earlier state, which r is and which gives way; r stays if it is not that. */
+int record_apply(const char *json, size_t n, struct migration_record *r);
 
 /* What the objects of that JSON have as members: names and types, the latter in the words of serve/schemas.def. */
 enum record_part {

@@ -9,6 +9,8 @@
 #include "metrics/member.h"
 #include "metrics/overhead.h"
 
+#define ROUNDS_FROM "rounds_from" /* in what was written against an earlier state: so many rounds are as they were */
+
 /* A word without text stands for "nobody knows" and is null. */
 static const char *const directions[] = {[DIRECTION_OUT] = "out",
     [DIRECTION_IN] = "in",
@@ -225,112 +227,188 @@ static const struct member evidence_members[] = {
     EVIDENCE(FLAG, away),
 };
 
-/* whole: of the record; else of a round, or of the final pass if that is NULL. open: without the figures, which nobody
- * reads back. */
+/* A record that is written: for whoever shows it, or (open) for record_apply: then without what is made of other
+ * members, and without what is as in before. */
+struct writer {
+	yajl_gen g;
+	const struct migration_record *r;
+	bool open;
+	const struct migration_record *before; /* NULL: everything is written */
+};
+
 static void
-gen_overhead(yajl_gen g, const struct migration_record *r, const struct round *round, bool whole, bool open)
+gen_members(const struct writer *w, const struct member *m, size_t n, const void *base, const void *before)
 {
-	const struct overhead *o = round ? &round->overhead : whole ? &r->overhead : &r->final.overhead;
+	if (w->open)
+		members_gen_changed(w->g, m, n, base, before);
+	else
+		members_gen(w->g, m, n, base);
+}
+
+/* Of a round, or of the final pass if that is NULL. */
+static void
+gen_pass_overhead(const struct writer *w, const struct round *round)
+{
+	const struct overhead *o = round ? &round->overhead : &w->r->final.overhead;
 	struct overhead_figures f;
 
-	members_gen_text(g, "overhead");
+	members_gen_text(w->g, "overhead");
 	if (o->windows == 0 && o->torn_windows == 0) {
-		(void) yajl_gen_null(g);
+		(void) yajl_gen_null(w->g);
 		return;
 	}
-	if (whole && !open)
-		overhead_of_record(r, &f);
-	if (!whole && !open)
-		overhead_of_pass(r, round, &f);
-	(void) yajl_gen_map_open(g);
-	if (whole)
-		members_gen(g, traced_members, ARRAY_SIZE(traced_members), r);
-	else
-		members_gen(g, &tracked_member, open ? 0 : 1, &f);
-	members_gen(g, sum_members, ARRAY_SIZE(sum_members), o);
-	members_gen(g, figure_members, open ? 0 : ARRAY_SIZE(figure_members), &f);
-	(void) yajl_gen_map_close(g);
+	(void) yajl_gen_map_open(w->g);
+	if (!w->open) {
+		overhead_of_pass(w->r, round, &f);
+		members_gen(w->g, &tracked_member, 1, &f);
+	}
+	gen_members(w, sum_members, ARRAY_SIZE(sum_members), o, NULL);
+	if (!w->open)
+		members_gen(w->g, figure_members, ARRAY_SIZE(figure_members), &f);
+	(void) yajl_gen_map_close(w->g);
 }
 
 static void
-gen_final(yajl_gen g, const struct migration_record *r, bool open)
+gen_overhead(const struct writer *w)
 {
-	members_gen_text(g, "final");
-	if (!r->final.begun) {
-		(void) yajl_gen_null(g);
+	const struct overhead *o = &w->r->overhead;
+	struct overhead_figures f;
+
+	members_gen_text(w->g, "overhead");
+	if (o->windows == 0 && o->torn_windows == 0) {
+		(void) yajl_gen_null(w->g);
 		return;
 	}
-	(void) yajl_gen_map_open(g);
-	members_gen(g, final_members, ARRAY_SIZE(final_members), &r->final);
-	gen_overhead(g, r, NULL, false, open);
-	(void) yajl_gen_map_close(g);
+	(void) yajl_gen_map_open(w->g);
+	gen_members(w, traced_members, ARRAY_SIZE(traced_members), w->r, w->before);
+	gen_members(w, sum_members, ARRAY_SIZE(sum_members), o, w->before ? &w->before->overhead : NULL);
+	if (!w->open) {
+		overhead_of_record(w->r, &f);
+		members_gen(w->g, figure_members, ARRAY_SIZE(figure_members), &f);
+	}
+	(void) yajl_gen_map_close(w->g);
 }
 
 static void
-gen_forecasts(yajl_gen g, const struct migration_record *r)
+gen_final(const struct writer *w)
 {
-	struct forecast_error error;
+	const struct final_pass *final = &w->r->final;
+	const struct final_pass *before = w->before && w->before->final.begun ? &w->before->final : NULL;
 
-	members_gen_text(g, "forecast");
-	(void) yajl_gen_array_open(g);
-	for (size_t i = 0; i < r->n_rounds; i++) {
-		const struct round *round = &r->round[i];
+	if (before && memcmp(final, before, sizeof(*final)) == 0)
+		return;
+	members_gen_text(w->g, "final");
+	if (!final->begun) {
+		(void) yajl_gen_null(w->g);
+		return;
+	}
+	(void) yajl_gen_map_open(w->g);
+	gen_members(w, final_members, ARRAY_SIZE(final_members), final, before);
+	gen_pass_overhead(w, NULL);
+	(void) yajl_gen_map_close(w->g);
+}
+
+static void
+gen_rounds(const struct writer *w, size_t from)
+{
+	members_gen_text(w->g, "rounds");
+	(void) yajl_gen_array_open(w->g);
+	for (size_t i = from; i < w->r->n_rounds; i++) {
+		(void) yajl_gen_map_open(w->g);
+		gen_members(w, round_members, ARRAY_SIZE(round_members), &w->r->round[i], NULL);
+		gen_pass_overhead(w, &w->r->round[i]);
+		(void) yajl_gen_map_close(w->g);
+	}
+	(void) yajl_gen_array_close(w->g);
+}
+
+static void
+gen_forecasts(const struct writer *w, size_t from)
+{
+	members_gen_text(w->g, "forecast");
+	(void) yajl_gen_array_open(w->g);
+	for (size_t i = from; i < w->r->n_rounds; i++) {
+		const struct round *round = &w->r->round[i];
 
 		if (!round->forecast.made || round->n == UNSEEN)
 			continue;
-		(void) yajl_gen_map_open(g);
-		members_gen(g, &after_round_member, 1, round);
-		members_gen(g, forecast_members, ARRAY_SIZE(forecast_members), &round->forecast);
-		(void) yajl_gen_map_close(g);
+		(void) yajl_gen_map_open(w->g);
+		gen_members(w, &after_round_member, 1, round, NULL);
+		gen_members(w, forecast_members, ARRAY_SIZE(forecast_members), &round->forecast, NULL);
+		(void) yajl_gen_map_close(w->g);
 	}
-	(void) yajl_gen_array_close(g);
-	members_gen_text(g, "forecast_error");
-	if (!record_forecast_error(r, &error)) {
-		(void) yajl_gen_null(g);
-		return;
-	}
-	(void) yajl_gen_map_open(g);
-	members_gen(g, forecast_error_members, ARRAY_SIZE(forecast_error_members), &error);
-	(void) yajl_gen_map_close(g);
+	(void) yajl_gen_array_close(w->g);
 }
 
 static void
-gen_record(yajl_gen g, const struct migration_record *r, bool open)
+gen_forecast_error(const struct writer *w)
 {
-	(void) yajl_gen_map_open(g);
-	members_gen(g, head_members, ARRAY_SIZE(head_members), r);
-	members_gen_text(g, "rounds");
-	(void) yajl_gen_array_open(g);
-	for (size_t i = 0; i < r->n_rounds; i++) {
-		(void) yajl_gen_map_open(g);
-		members_gen(g, round_members, ARRAY_SIZE(round_members), &r->round[i]);
-		gen_overhead(g, r, &r->round[i], false, open);
-		(void) yajl_gen_map_close(g);
+	struct forecast_error error;
+
+	members_gen_text(w->g, "forecast_error");
+	if (!record_forecast_error(w->r, &error)) {
+		(void) yajl_gen_null(w->g);
+		return;
 	}
-	(void) yajl_gen_array_close(g);
-	gen_final(g, r, open);
-	members_gen(g, tail_members, ARRAY_SIZE(tail_members), r);
-	gen_forecasts(g, r);
-	gen_overhead(g, r, NULL, true, open);
-	if (open) {
-		members_gen_text(g, "evidence");
-		(void) yajl_gen_map_open(g);
-		members_gen(g, evidence_members, ARRAY_SIZE(evidence_members), r);
-		(void) yajl_gen_map_close(g);
+	(void) yajl_gen_map_open(w->g);
+	members_gen(w->g, forecast_error_members, ARRAY_SIZE(forecast_error_members), &error);
+	(void) yajl_gen_map_close(w->g);
+}
+
+/* The first round that is not as it was. */
+static size_t
+first_changed(const struct migration_record *r, const struct migration_record *before)
+{
+	size_t i = 0;
+
+	while (i < MIN(r->n_rounds, before->n_rounds) &&
+	       memcmp(&r->round[i], &before->round[i], sizeof(r->round[i])) == 0)
+		i++;
+	return i;
+}
+
+static void
+gen_record(const struct writer *w)
+{
+	size_t from = w->before ? first_changed(w->r, w->before) : 0;
+
+	(void) yajl_gen_map_open(w->g);
+	gen_members(w, head_members, 1, w->r, NULL); /* the id, by which it is found */
+	gen_members(w, head_members + 1, ARRAY_SIZE(head_members) - 1, w->r, w->before);
+	if (w->before) {
+		members_gen_text(w->g, ROUNDS_FROM);
+		(void) yajl_gen_integer(w->g, (long long) from);
 	}
-	(void) yajl_gen_map_close(g);
+	gen_rounds(w, from);
+	gen_final(w);
+	gen_members(w, tail_members, ARRAY_SIZE(tail_members), w->r, w->before);
+	gen_forecasts(w, from);
+	if (!w->open)
+		gen_forecast_error(w);
+	gen_overhead(w);
+	if (w->open) {
+		members_gen_text(w->g, "evidence");
+		(void) yajl_gen_map_open(w->g);
+		gen_members(w, evidence_members, ARRAY_SIZE(evidence_members), w->r, w->before);
+		(void) yajl_gen_map_close(w->g);
+	}
+	(void) yajl_gen_map_close(w->g);
 }
 
 void
 record_gen(yajl_gen g, const struct migration_record *r)
 {
-	gen_record(g, r, false);
+	struct writer w = {.g = g, .r = r};
+
+	gen_record(&w);
 }
 
 void
-record_gen_open(yajl_gen g, const struct migration_record *r)
+record_gen_open(yajl_gen g, const struct migration_record *r, const struct migration_record *before)
 {
-	gen_record(g, r, true);
+	struct writer w = {.g = g, .r = r, .open = true, .before = before};
+
+	gen_record(&w);
 }
 
 #define DESCRIBE(list) members_describe(list, ARRAY_SIZE(list), fn, arg)
@@ -393,7 +471,7 @@ parse_rounds(struct migration_record *r, const json_t *rounds)
 {
 	size_t n = json_array_size(rounds);
 
-	if (!json_is_array(rounds) || n > MAX_ROUNDS)
+	if (!json_is_array(rounds) || n > MAX_ROUNDS - r->n_rounds)
 		return -EBADMSG;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *object = json_array_get(rounds, i);
@@ -435,50 +513,83 @@ parse_forecasts(struct migration_record *r, const json_t *forecasts)
 	return 0;
 }
 
+/* True if it was written against an earlier state, of which its rounds from *ret_from on are not kept. */
+static bool
+is_change(const json_t *root, size_t *ret_from)
+{
+	const json_t *from = json_object_get(root, ROUNDS_FROM);
+
+	*ret_from = json_is_integer(from) && json_integer_value(from) >= 0 ? (size_t) json_integer_value(from) : SIZE_MAX;
+	return from != NULL;
+}
+
 static int
 parse_record(struct migration_record *r, const json_t *root)
 {
 	const json_t *final = json_object_get(root, "final");
 	const json_t *evidence = json_object_get(root, "evidence");
+	int32_t rounds_begun = r->rounds_begun;
 
 	if (!json_is_object(root) || parse_rounds(r, json_object_get(root, "rounds")) < 0 ||
-	    parse_forecasts(r, json_object_get(root, "forecast")) < 0 ||
-	    members_parse(head_members, ARRAY_SIZE(head_members), r, root) < 0 ||
+	    parse_forecasts(r, json_object_get(root, "forecast")) < 0)
+		return -EBADMSG;
+	if (rounds_begun > 0) /* of the earlier state, unless head_members have another number */
+		r->rounds_begun = rounds_begun;
+	if (members_parse(head_members, ARRAY_SIZE(head_members), r, root) < 0 ||
 	    members_parse(tail_members, ARRAY_SIZE(tail_members), r, root) < 0 ||
 	    parse_overhead(&r->overhead, root) < 0 ||
-	    members_parse(traced_members, ARRAY_SIZE(traced_members), r,
-		json_object_get(root, "overhead")) < 0)
+	    members_parse(traced_members, ARRAY_SIZE(traced_members), r, json_object_get(root, "overhead")) < 0)
 		return -EBADMSG;
-	r->final.begun = json_is_object(final);
-	if (r->final.begun &&
+	if (final)
+		r->final.begun = json_is_object(final);
+	if (r->final.begun && final &&
 	    (members_parse(final_members, ARRAY_SIZE(final_members), &r->final, final) < 0 ||
 		parse_overhead(&r->final.overhead, final) < 0))
 		return -EBADMSG;
-	if (evidence &&
-	    members_parse(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
+	if (evidence && members_parse(evidence_members, ARRAY_SIZE(evidence_members), r, evidence) < 0)
 		return -EBADMSG;
-	if (!*r->id || r->rounds_begun > MAX_ROUND_NUMBER ||
-	    r->rounds_begun < (int64_t) r->n_rounds)
+	if (!*r->id || r->rounds_begun > MAX_ROUND_NUMBER || r->rounds_begun < (int64_t) r->n_rounds)
 		return -EBADMSG;
 	return 0;
+}
+
+int
+record_apply(const char *json, size_t n, struct migration_record *r)
+{
+	struct migration_record next;
+	size_t from;
+	json_t *root;
+	int result = 0;
+
+	if (n > MAX_RECORD_JSON)
+		return -EFBIG;
+	root = json_loadb(json, n, 0, NULL);
+	if (!is_change(root, &from))
+		record_init(&next);
+	else if (from <= r->n_rounds) {
+		record_copy(&next, r);
+		next.n_rounds = from;
+	} else
+		result = -EBADMSG;
+	if (result == 0 && (result = parse_record(&next, root)) < 0)
+		record_done(&next);
+	json_decref(root);
+	if (result == 0) {
+		record_done(r);
+		*r = next;
+	}
+	return result;
 }
 
 int
 record_parse(const char *json, size_t n, struct migration_record *ret)
 {
 	struct migration_record r;
-	json_t *root;
 	int result;
 
-	if (n > MAX_RECORD_JSON)
-		return -EFBIG;
-	root = json_loadb(json, n, 0, NULL);
 	record_init(&r);
-	result = parse_record(&r, root);
-	json_decref(root);
-	if (result < 0)
-		record_done(&r);
-	else
+	result = record_apply(json, n, &r);
+	if (result == 0)
 		*ret = r;
 	return result;
 }

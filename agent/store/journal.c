@@ -16,16 +16,7 @@
 #define OPEN "migrations.open"
 #define MAX_KNOWN 1024 /* ids of finished records that are remembered, the newest */
 #define MAX_NOTED 256  /* records under way */
-#define MAX_NOTES                                                                                  \
-	((size_t) 1 << 20) /* bytes of migrations.open: it is written anew beyond this             \
-			    */
-
-/* The newest note of a record that is under way. */
-struct noted {
-	char id[RECORD_ID_SIZE];
-	char *line;
-	size_t n;
-};
+#define MAX_NOTES ((off_t) 1 << 20) /* bytes by which migrations.open may grow until it is written anew */
 
 struct journal {
 	char *finished_path, *open_path;
@@ -36,23 +27,25 @@ struct journal {
 	int open;
 	char known[MAX_KNOWN][RECORD_ID_SIZE]; /* a ring */
 	size_t n_known;
-	struct noted noted[MAX_NOTED];
+	struct migration_record noted[MAX_NOTED]; /* as the newest note has it */
 	size_t n_noted;
+	off_t compacted; /* bytes of migrations.open when it was written anew */
 };
 
-/* The line of a record; the caller frees it. */
-static char *
-record_line(const struct migration_record *r, bool open, size_t *ret_n)
+/* Appends the line of a finished record, or (open) the note of one that is under way: all of it, or if before is one of
+ * its earlier states what is another since then. */
+static int
+append(int fd, const struct migration_record *r, bool open, const struct migration_record *before, bool sync)
 {
 	yajl_gen g = yajl_gen_alloc(NULL);
+	_cleanup_(freep) char *line = NULL;
 	const unsigned char *json;
 	size_t n = 0;
-	char *line;
 
 	if (!g)
 		abort(); /* as xmalloc */
 	if (open)
-		record_gen_open(g, r);
+		record_gen_open(g, r, before);
 	else
 		record_gen(g, r);
 	(void) yajl_gen_get_buf(g, &json, &n);
@@ -60,8 +53,7 @@ record_line(const struct migration_record *r, bool open, size_t *ret_n)
 	memcpy(line, json, n);
 	line[n] = '\n';
 	yajl_gen_free(g);
-	*ret_n = n + 1;
-	return line;
+	return lines_append(fd, line, n + 1, sync);
 }
 
 /* The id of a line that record_gen wrote: its first member. */
@@ -110,7 +102,7 @@ know_line(void *arg, const char *line, size_t n, off_t at)
 	return j->n_known < MAX_KNOWN;
 }
 
-static struct noted *
+static struct migration_record *
 find_noted(struct journal *j, const char *id)
 {
 	for (size_t i = 0; i < j->n_noted; i++)
@@ -122,48 +114,61 @@ find_noted(struct journal *j, const char *id)
 static void
 forget(struct journal *j, const char *id)
 {
-	struct noted *noted = find_noted(j, id);
+	struct migration_record *noted = find_noted(j, id);
 
-	if (noted) {
-		free(noted->line);
-		*noted = j->noted[--j->n_noted];
-	}
+	if (!noted)
+		return;
+	record_done(noted);
+	j->n_noted--;
+	memmove(noted, noted + 1, (size_t) (j->noted + j->n_noted - noted) * sizeof(*noted));
 }
 
-/* Takes over line. */
 static void
-remember(struct journal *j, const char *id, char *line, size_t n)
+remember(struct journal *j, const struct migration_record *r)
 {
-	struct noted *noted = find_noted(j, id);
+	struct migration_record *noted = find_noted(j, r->id);
 
 	if (noted)
-		free(noted->line);
+		record_done(noted);
 	else if (j->n_noted < MAX_NOTED)
 		noted = &j->noted[j->n_noted++];
-	else {
-		free(line);
+	else
 		return;
-	}
-	str_copy(noted->id, sizeof(noted->id), id);
-	noted->line = line;
-	noted->n = n;
+	record_copy(noted, r);
 }
 
-/* From the newest note to the oldest: the first of an id is the one that counts. */
+/* Whether the notes could be read. */
+struct notes {
+	struct journal *j;
+	bool whole;
+};
+
+/* From the oldest note to the newest. */
 static bool
 take_note(void *arg, const char *line, size_t n, off_t at)
 {
-	struct journal *j = arg;
+	struct notes *notes = arg;
+	struct journal *j = notes->j;
+	struct migration_record *noted;
 	char id[RECORD_ID_SIZE];
-	char *copy;
 
 	(void) at;
-	if (!line_id(line, n, id) || is_known(j, id) || find_noted(j, id))
+	if (!line_id(line, n, id)) {
+		notes->whole = false;
 		return true;
-	copy = xmalloc(n + 1);
-	memcpy(copy, line, n);
-	copy[n] = '\n';
-	remember(j, id, copy, n + 1);
+	}
+	if (is_known(j, id))
+		return true;
+	noted = find_noted(j, id);
+	if (!noted && j->n_noted < MAX_NOTED) {
+		noted = &j->noted[j->n_noted++];
+		record_init(noted);
+	}
+	if (noted && record_apply(line, n, noted) < 0) {
+		notes->whole = false;
+		if (!*noted->id)
+			j->n_noted--;
+	}
 	return true;
 }
 
@@ -173,15 +178,18 @@ compact(struct journal *j)
 {
 	_cleanup_(freep) char *path = NULL;
 	_cleanup_(closep) int fd = -1;
+	struct stat st;
 	int r = 0;
 
-	if (j->n_noted == 0)
+	if (j->n_noted == 0) {
+		j->compacted = 0;
 		return ftruncate(j->open, 0) < 0 ? -errno : 0;
+	}
 	path = xasprintf("%s.new", j->open_path);
 	r = lines_open(path, O_TRUNC | O_APPEND, j->gid, &fd);
 	for (size_t i = 0; r == 0 && i < j->n_noted; i++)
-		r = lines_append(fd, j->noted[i].line, j->noted[i].n, i + 1 == j->n_noted);
-	if (r == 0 && rename(path, j->open_path) < 0)
+		r = append(fd, &j->noted[i], true, NULL, i + 1 == j->n_noted);
+	if (r == 0 && (fstat(fd, &st) < 0 || rename(path, j->open_path) < 0))
 		r = -errno;
 	if (r < 0) {
 		(void) unlink(path);
@@ -189,6 +197,7 @@ compact(struct journal *j)
 	}
 	closep(&j->open);
 	j->open = fd;
+	j->compacted = st.st_size;
 	fd = -1;
 	return 0;
 }
@@ -196,12 +205,9 @@ compact(struct journal *j)
 static bool
 grown_old(const struct journal *j)
 {
-	size_t live = MAX_NOTES / 4;
 	struct stat st;
 
-	for (size_t i = 0; i < j->n_noted; i++)
-		live += j->noted[i].n;
-	return fstat(j->open, &st) == 0 && (size_t) st.st_size > live * 4;
+	return fstat(j->open, &st) == 0 && st.st_size > j->compacted + MAX_NOTES;
 }
 
 static int
@@ -230,38 +236,29 @@ read_finished(struct journal *j, const char *dir)
 }
 
 static int
-read_open(struct journal *j)
+read_open(struct journal *j, bool *ret_whole)
 {
+	struct notes notes = {j, true};
 	off_t size;
 	int repaired, r;
 
 	repaired = lines_repair(j->open, j->open_path, &size);
 	if (repaired < 0)
 		return repaired;
-	r = lines_backwards(j->open, 0, size, MAX_RECORD_JSON, take_note, j);
+	r = lines_forwards(j->open, 0, size, MAX_RECORD_JSON, take_note, &notes);
+	*ret_whole = notes.whole;
 	return r < 0 ? r : repaired;
 }
 
-/* Oldest first, as the notes were read from the end. What does not parse is none of ours and is
- * dropped. */
-static bool
-report_open(struct journal *j, journal_open_fn *fn, void *arg)
+static void
+report_open(const struct journal *j, journal_open_fn *fn, void *arg)
 {
-	bool whole = true;
-
-	for (size_t i = j->n_noted; i-- > 0;) {
+	for (size_t i = 0; i < j->n_noted; i++) {
 		struct migration_record r;
-		char id[RECORD_ID_SIZE];
 
-		if (record_parse(j->noted[i].line, j->noted[i].n, &r) == 0) {
-			fn(arg, &r);
-			continue;
-		}
-		whole = false;
-		str_copy(id, sizeof(id), j->noted[i].id);
-		forget(j, id);
+		record_copy(&r, &j->noted[i]);
+		fn(arg, &r);
 	}
-	return whole;
 }
 
 int
@@ -270,6 +267,7 @@ journal_open(const char *dir, gid_t gid, journal_open_fn *fn, void *arg, struct 
 {
 	struct journal *j = xcalloc(1, sizeof(*j));
 	int r, notes = 0;
+	bool whole = true;
 
 	j->finished_path = xasprintf("%s/" FINISHED, dir);
 	j->open_path = xasprintf("%s/" OPEN, dir);
@@ -282,7 +280,7 @@ journal_open(const char *dir, gid_t gid, journal_open_fn *fn, void *arg, struct 
 	if (r == 0)
 		r = read_finished(j, dir);
 	if (r >= 0)
-		notes = read_open(j);
+		notes = read_open(j, &whole);
 	if (r < 0 || notes < 0) {
 		journal_close(j);
 		return r < 0 ? r : notes;
@@ -290,9 +288,9 @@ journal_open(const char *dir, gid_t gid, journal_open_fn *fn, void *arg, struct 
 	*ret_note = r > 0	? "the journal's last line was torn: set aside in " FINISHED ".torn"
 		    : notes > 0 ? "the last note of what was under way was torn: set aside in " OPEN
 				  ".torn"
+		    : !whole	? "a note in " OPEN " was not to be read and is left out"
 				: NULL;
-	if (!report_open(j, fn, arg) && !*ret_note)
-		*ret_note = "a note in " OPEN " was not to be read and is left out";
+	report_open(j, fn, arg);
 	*ret = j;
 	return 0;
 }
@@ -307,7 +305,7 @@ journal_close(struct journal *j)
 	closep(&j->finished.fd);
 	closep(&j->open);
 	for (size_t i = 0; i < j->n_noted; i++)
-		free(j->noted[i].line);
+		record_done(&j->noted[i]);
 	free(j->finished_path);
 	free(j->open_path);
 	free(j);
@@ -318,14 +316,10 @@ journal_close(struct journal *j)
 int
 journal_note(struct journal *j, const struct migration_record *r)
 {
-	size_t n;
-	char *line = record_line(r, true, &n);
-	int result = lines_append(j->open, line, n, false);
+	int result = append(j->open, r, true, find_noted(j, r->id), false);
 
-	if (is_known(j, r->id))
-		free(line);
-	else
-		remember(j, r->id, line, n);
+	if (result == 0 && !is_known(j, r->id))
+		remember(j, r);
 	if (result == 0 && grown_old(j))
 		(void) compact(j);
 	return result;
@@ -334,13 +328,10 @@ journal_note(struct journal *j, const struct migration_record *r)
 int
 journal_finish(struct journal *j, const struct migration_record *r)
 {
-	_cleanup_(freep) char *line = NULL;
-	size_t n;
 	int result;
 
 	if (!is_known(j, r->id)) {
-		line = record_line(r, false, &n);
-		result = lines_append(j->finished.fd, line, n, true);
+		result = append(j->finished.fd, r, false, NULL, true);
 		if (result < 0)
 			return result;
 		know(j, r->id);

@@ -47,7 +47,7 @@ use(struct migration_record *r)
 	struct sample *s = sample_new(&now);
 	yajl_gen g = yajl_gen_alloc(NULL);
 
-	record_gen_open(g, r);
+	record_gen_open(g, r, NULL);
 	yajl_gen_free(g);
 	migrations_resume(m, r, r->domid & 1, &now);
 	migrations_event(m, &e, &now);
@@ -101,10 +101,10 @@ check_lines(int fd, off_t size)
 static bool
 on_line(void *arg, const char *line, size_t n, off_t at)
 {
-	struct migration_record r;
+	struct migration_record *noted = arg, r;
 
-	(void) arg;
 	(void) at;
+	(void) record_apply(line, n, noted);
 	if (record_parse(line, n, &r) == 0) {
 		check_entry(&r);
 		use(&r);
@@ -115,10 +115,12 @@ on_line(void *arg, const char *line, size_t n, off_t at)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	_cleanup_(record_done) struct migration_record noted;
 	_cleanup_(fclosep) FILE *f = tmpfile();
 
+	record_init(&noted);
 	if (!f || write_all(fileno(f), data, size) < 0)
 		abort();
 	check_lines(fileno(f), (off_t) size);
-	return lines_backwards(fileno(f), 0, (off_t) size, MAX_LINE, on_line, NULL);
+	return lines_forwards(fileno(f), 0, (off_t) size, MAX_LINE, on_line, &noted);
 }

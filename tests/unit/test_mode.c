@@ -194,7 +194,7 @@ through_journal(const struct migration_record *r, struct migration_record *ret)
 	const unsigned char *json;
 	size_t n;
 
-	record_gen_open(g, r);
+	record_gen_open(g, r, NULL);
 	ok(yajl_gen_get_buf(g, &json, &n) == yajl_gen_status_ok &&
 		record_parse((const char *) json, n, ret) == 0,
 	    "the journal gives it back");

@@ -15,7 +15,7 @@ through_journal(struct migration_record *r)
 	const unsigned char *json;
 	size_t n;
 
-	record_gen_open(g, r);
+	record_gen_open(g, r, NULL);
 	(void) yajl_gen_get_buf(g, &json, &n);
 	if (record_parse((const char *) json, n, &back) < 0)
 		ok(0, "the journal's line is read: %.*s", (int) n, (const char *) json);
