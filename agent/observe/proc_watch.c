@@ -19,7 +19,7 @@
 #define MAX_PROCESSES 65536
 #define MAX_STAT 1024
 #define MAX_CMDLINE 4096
-#define CHECK_SECONDS 1.0 /* between two looks at the helpers, of which the kernel tells the end */
+#define CHECK_SECONDS 5.0 /* between two looks at the helpers, of which the kernel tells the end */
 #define SETTLE_SECONDS                                                                             \
 	2.0 /* so long a process may still execute another program after its fork                  \
 	     */
@@ -382,6 +382,7 @@ read_events(const struct watch_call *c)
 		if (r == -ENOBUFS) {
 			o->lost++;
 			o->scan_due = true;
+			o->checked = 0;
 			continue;
 		}
 		if (r < 0)
