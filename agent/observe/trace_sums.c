@@ -29,10 +29,22 @@ enter(struct trace_sums *s, size_t i)
 	s->hash[h] = (uint16_t) (i + 1);
 }
 
+/* Empties the table: of so few entries, not the whole of it. */
+static void
+leave_all(struct trace_sums *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		size_t h = hash_of(s, vcpu_key(s->vcpu[i]));
+
+		while (s->hash[h] != i + 1)
+			h = (h + 1) % ARRAY_SIZE(s->hash);
+		s->hash[h] = 0;
+	}
+}
+
 static void
 enter_all(struct trace_sums *s)
 {
-	(void) memset(s->hash, 0, sizeof(s->hash));
 	for (size_t i = 0; i < s->n; i++)
 		enter(s, i);
 }
@@ -58,6 +70,7 @@ sums_sweep(struct trace_sums *s)
 {
 	size_t n = 0;
 
+	leave_all(s);
 	for (size_t i = 0; i < s->n; i++) {
 		struct vcpu *v = s->vcpu[i];
 
@@ -70,8 +83,6 @@ sums_sweep(struct trace_sums *s)
 			free(v);
 		}
 	}
-	if (n == s->n)
-		return;
 	s->n = n;
 	enter_all(s);
 }
@@ -277,6 +288,7 @@ sums_order(struct trace_sums *s)
 {
 	size_t n = 0;
 
+	leave_all(s);
 	if (s->n > 0)
 		qsort(s->vcpu, s->n, sizeof(*s->vcpu), by_key);
 	enter_all(s);
