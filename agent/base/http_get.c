@@ -166,28 +166,36 @@ send_all(int fd, const char *text, double deadline)
 	return 0;
 }
 
-/* The status and the length out of the head, which ends with an empty line. */
+/* What follows the header's name and colon in the head, which ends at end; NULL if it has none. */
+static const char *
+find_header(const char *head, const char *end, const char *name)
+{
+	const char *value = strcasestr(head, name);
+
+	return value && value < end ? value + strlen(name) : NULL;
+}
+
+/* The status and the length out of the head, which ends with an empty line. Without a length an answer that was cut
+ * short would look whole. */
 static int
 parse_head(struct answer *a)
 {
-	const char *end = strstr(a->text.text, "\r\n\r\n");
-	const char *length = strcasestr(a->text.text, "\r\nContent-Length:");
+	const char *head = a->text.text, *end = strstr(head, "\r\n\r\n"), *length;
 	char number[24];
 	uint64_t n;
 
 	if (!end)
 		return a->text.n > MAX_HEAD ? -EBADMSG : 0;
-	if (sscanf(a->text.text, "HTTP/1.%*1[01] %3u", &a->status) != 1 || a->status < 100)
+	if (sscanf(head, "HTTP/1.%*1[01] %3u", &a->status) != 1 || a->status < 100)
 		return -EBADMSG;
-	a->body = (size_t) (end + 4 - a->text.text);
-	/* without a length an answer that was cut short would look whole */
-	if (!length || length > end)
+	a->body = (size_t) (end + 4 - head);
+	length = find_header(head, end, "\r\nContent-Length:");
+	if (!length || find_header(head, end, "\r\nTransfer-Encoding:"))
 		return -EBADMSG;
-	length += strlen("\r\nContent-Length:");
 	length += strspn(length, " \t");
 	str_copy(number, MIN(sizeof(number), strspn(length, "0123456789") + 1), length);
 	if (parse_u64(number, 0, HTTP_GET_MAX, &n) < 0)
-		return -EFBIG;
+		return *number ? -EFBIG : -EBADMSG;
 	a->length = (size_t) n;
 	return 0;
 }
@@ -202,7 +210,7 @@ read_answer(int fd, double deadline, struct answer *a)
 		int r = 0;
 
 		if (n == 0)
-			return -EBADMSG;
+			return -ECONNRESET;
 		if (n < 0 && errno == EAGAIN)
 			r = wait_for(fd, POLLIN, deadline);
 		else if (n < 0 && errno != EINTR)
@@ -243,8 +251,7 @@ http_get(const char *target, const char *path, double seconds, unsigned *ret_sta
     char **ret_body, size_t *ret_n)
 {
 	_cleanup_(freep) char *request =
-	    xasprintf("GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
-		      "Connection: close\r\n\r\n",
+	    xasprintf("GET %s HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\r\n",
 		path);
 	_cleanup_(closep) int fd = -1;
 	double deadline = tick_now().mono + seconds;

@@ -7,11 +7,11 @@
 #define HTTP_GET_SECONDS 10.0	     /* for one answer, connecting included */
 #define HTTP_GET_MAX (64u << 20) /* bytes of one answer */
 
-/* Asks the agent: one HTTP/1.1 GET.
+/* Asks the agent: one GET of HTTP/1.0, which knows no chunks: an answer has its length and is whole, or an error.
  * target: "unix:/path" or "http://127.0.0.1:9965" (a loopback address, [::1] or localhost).
  * The caller frees *ret_body, NUL-terminated. -EINVAL: not such a target; -EPERM: not a loopback
- * address; -ETIMEDOUT; -EBADMSG: the answer is not HTTP, has no length or ends before it; -EFBIG; else why it is
- * not to be reached. */
+ * address; -ETIMEDOUT; -ECONNRESET: the connection ended before the answer did; -EBADMSG: the answer is not
+ * HTTP or has no length; -EFBIG; else why it is not to be reached. */
 int http_get(const char *target, const char *path, double seconds, unsigned *ret_status,
     char **ret_body, size_t *ret_n);
 

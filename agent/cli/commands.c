@@ -49,10 +49,12 @@ explain(const struct options *o, const int *error, size_t n)
 			? "not a socket or a loopback URL like " DEFAULT_URL
 		    : error[i] == -EBADMSG || error[i] == -EFBIG
 			? "what answers there is not xenscoped"
+		    : error[i] == -ECONNRESET
+			? "the answer broke off before its end"
 			: strerror(-error[i]));
 	if (error[n - 1] == -EINVAL || error[n - 1] == -EPERM)
 		return EXIT_USAGE;
-	if (error[n - 1] == -EBADMSG || error[n - 1] == -EFBIG)
+	if (error[n - 1] == -EBADMSG || error[n - 1] == -EFBIG || error[n - 1] == -ECONNRESET)
 		return EXIT_ANSWER;
 	(void) fprintf(
 	    stderr, "xenscope: no agent answers. Is it running? systemctl status xenscope\n");

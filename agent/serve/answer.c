@@ -223,9 +223,10 @@ is_reading(const struct request *q)
 }
 
 bool
-answer_by_xapi(const struct request *q)
+answer_whole(const struct request *q)
 {
-	return below_prefix(q->path) != q->path;
+	return below_prefix(q->path) != q->path || strcmp(q->method, "GET") != 0 ||
+	       (q->version && strcmp(q->version, "HTTP/1.1") < 0);
 }
 
 void

@@ -33,6 +33,7 @@ struct request {
 	struct tick now;
 	const char *method, *path; /* the path unescaped, without the query */
 	const char *accept;	   /* that header, NULL for none */
+	const char *version;	   /* of the protocol, NULL for the present one */
 	struct parameter parameter[MAX_PARAMETERS];
 	size_t n_parameters; /* more than there is room for: those are not there */
 	size_t query_bytes, header_bytes;
@@ -69,8 +70,9 @@ void stream_free(struct stream *s); /* accepts NULL */
 #define ANSWER_KEY (MAX_PATH + MAX_QUERY + 3 * MAX_PARAMETERS)
 void answer_key(struct request *q, char *ret, size_t n);
 
-/* True if it came through xapi's proxy, which takes no answer without a length. */
-bool answer_by_xapi(const struct request *q);
+/* True if the answer must be made whole, so that its length is known: for HEAD, for xapi's proxy, which copies that many
+ * bytes, and for HTTP/1.0, which knows no chunks. */
+bool answer_whole(const struct request *q);
 
 /* For routes: an error as RFC 9457 has it. The text says what was wrong and the way out. */
 void problem(const struct request *q, struct reply *ret, unsigned status, const char *format, ...)

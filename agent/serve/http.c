@@ -229,7 +229,7 @@ reply_once(struct http *h, struct MHD_Connection *c, struct request *q, struct e
 	answer(q, &reply);
 	if (!reply.stream)
 		gzip = gzip && reply.status == MHD_HTTP_OK && !reply.page && reply.body.n >= MIN_GZIP;
-	if (reply.stream ? answer_by_xapi(q) || strcmp(q->method, "GET") != 0 : gzip)
+	if (reply.stream ? answer_whole(q) : gzip)
 		gzip = flow_drain(&reply, gzip) && gzip;
 	check_room(h, q, &reply, &gzip);
 	x->bytes = bytes_of(&reply, gzip);
@@ -291,10 +291,10 @@ on_request(void *arg, struct MHD_Connection *c, const char *url, const char *met
 {
 	struct http *h = arg;
 	struct exchange *x = *state;
-	struct request q = {.view = h->view, .now = tick_now(), .method = method, .path = url};
+	struct request q = {
+	    .view = h->view, .now = tick_now(), .method = method, .path = url, .version = version};
 	bool read_only = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
-	(void) version;
 	(void) upload;
 	if (*upload_n > 0)
 		return MHD_NO;

@@ -143,9 +143,9 @@ ask_agent(const char *target, const char *socket_path, double seconds, struct st
 	if (r == -ETIMEDOUT || r == -EAGAIN) {
 		text = xasprintf("%s: xenscoped did not answer within %g s", socket_path, seconds);
 		fail(reply, "XENSCOPE_AGENT_DOWN", text, "systemctl restart xenscoped");
-	} else if (r == -EBADMSG || r == -EFBIG) {
-		text = xasprintf("%s: %s", socket_path,
-		    r == -EFBIG ? "the answer is too long" : "the answer is no whole HTTP reply");
+	} else if (r == -EBADMSG || r == -EFBIG || r == -ECONNRESET) {
+		text = xasprintf("%s: the answer %s", socket_path,
+		    r == -EFBIG ? "is too long" : r == -EBADMSG ? "is no whole HTTP reply" : "broke off before its end");
 		fail(reply, "XENSCOPE_AGENT_ERROR", text, "journalctl -u xenscoped");
 	} else if (r < 0) {
 		text = xasprintf("%s: %s", socket_path, strerror(-r));

@@ -333,9 +333,17 @@ test_client(void)
 		"an answer ends with its length"},
 	    {"HTTP/1.0 200 OK\r\n\r\nhello", false, -EBADMSG,
 		"one without a length is refused: cut short it would look whole"},
-	    {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", false, -EBADMSG,
+	    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false, -EBADMSG,
+		"so are chunks, which nobody asked for"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		false, -EBADMSG, "also with a length that they do not have"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: all\r\n\r\nhello", false, -EBADMSG, "a length is a number"},
+	    {"HTTP/1.1 200 OK\r\nX: 1\r\n\r\n\r\nContent-Length: 5\r\n\r\nhello", false, -EBADMSG,
+		"and stands in the head"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", false, -ECONNRESET,
 		"one cut short is refused"},
-	    {"HTTP/1.1 200 OK\r\nContent-Le", false, -EBADMSG, "also in its head"},
+	    {"HTTP/1.1 200 OK\r\nContent-Le", false, -ECONNRESET, "also in its head"},
+	    {"", false, -ECONNRESET, "also before it"},
 	    {"SSH-2.0-OpenSSH\r\n\r\n", false, -EBADMSG, "what is not HTTP is refused"},
 	    {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", false, -EFBIG,
 		"so is one that is too long"},
@@ -391,6 +399,51 @@ xenscope_with(const char *answer, const char *option)
 	return r;
 }
 
+/* Runs it with the agent's answer cut to n bytes; what it prints, and true in *ret_said where it says that. */
+static size_t
+printed_of(const char *answer, size_t n, int *ret_status, bool *ret_said)
+{
+	FILE *out = tmpfile(), *err = tmpfile();
+	int was_out = dup(STDOUT_FILENO), was_err = dup(STDERR_FILENO);
+	char text[1024], *cut = strndup(answer, n);
+
+	(void) fflush(NULL);
+	if (!out || !err || dup2(fileno(out), STDOUT_FILENO) < 0 || dup2(fileno(err), STDERR_FILENO) < 0)
+		abort();
+	*ret_status = xenscope_with(cut, NULL);
+	(void) fflush(NULL);
+	(void) dup2(was_out, STDOUT_FILENO);
+	(void) dup2(was_err, STDERR_FILENO);
+	(void) close(was_out);
+	(void) close(was_err);
+	(void) fseek(err, 0, SEEK_SET);
+	text[fread(text, 1, sizeof(text) - 1, err)] = '\0';
+	*ret_said = strstr(text, "broke off before its end") != NULL;
+	(void) fseek(out, 0, SEEK_END);
+	n = (size_t) ftell(out);
+	(void) fclose(out);
+	(void) fclose(err);
+	free(cut);
+	return n;
+}
+
+static void
+test_half(void)
+{
+	static const char whole[] = "HTTP/1.0 200 OK\r\nContent-Length: 49\r\n\r\n"
+				    "{\"domains\":[{\"domid\":1,\"name\":\"a\",\"metrics\":{}}]}";
+	size_t printed = 0, errors = 0;
+	int status;
+	bool said;
+
+	for (size_t n = 0; n < sizeof(whole) - 1; n++) {
+		printed += printed_of(whole, n, &status, &said);
+		errors += status == EXIT_ANSWER && said;
+	}
+	ok(printed == 0 && errors == sizeof(whole) - 1, "wherever an answer breaks off, that is said and no table begun");
+	ok(printed_of(whole, sizeof(whole) - 1, &status, &said) > 0 && status == EXIT_OK && !said, "the whole one is shown");
+}
+
 /* What the commands print is not TAP. */
 static void
 test_commands(void)
@@ -439,6 +492,7 @@ main(void)
 	test_show();
 	test_overhead();
 	test_client();
+	test_half();
 	test_commands();
 	return done_testing();
 }
