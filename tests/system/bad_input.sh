@@ -4,19 +4,8 @@
 set -eu
 agent=${builddir:-.}/agent/xenscoped
 capture=${srcdir:-.}/tests/golden/captures/qemu-idle.jsonl
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"; [ -z "${running-}" ] || kill "$running" 2>/dev/null || :' EXIT
-n=0 failed=0
-
-# ok STATUS CLAIM
-ok() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-        failed=1
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$dir/said"
-    fi
-}
+. "${srcdir:-.}/tests/system/tap.sh"
+dir=$tmp
 
 # refused WORDS STATUS CLAIM OPTION...: the agent ends with this status and says these words
 refused() {
@@ -28,26 +17,6 @@ refused() {
     [ "$rc" = "$status" ] || { r=1; echo "status $rc" >> "$dir/said"; }
     grep -q -e "$words" "$dir/said" || r=1
     ok $r "$claim"
-}
-
-# play STATE OPTION...: an agent in the background that plays a capture, until it answers
-play() {
-    state=$dir/$1
-    shift
-    "$agent" --state-dir="$state" --socket="$state/sock" --listen= "$@" > "$dir/said" 2>&1 &
-    running=$!
-    tries=100
-    until "${builddir:-.}/agent/xenscope" --socket "$state/sock" status > "$dir/status" 2>&1; do
-        [ $((tries -= 1)) -gt 0 ] && kill -0 $running 2>/dev/null || return 1
-        sleep 0.1
-    done
-}
-
-stop() {
-    kill $running
-    wait $running && r=0 || r=$?
-    running=''
-    return $r
 }
 
 printf 'step = 5\nstepp = 5\n' > "$dir/unknown.conf"
@@ -117,5 +86,4 @@ ok $r 'what was torn is kept beside the journal'
 [ -n "$(find "$dir/s4/public" -name 'host.rrd.corrupt-*')" ] && [ -s "$dir/s4/public/host.rrd" ] && r=0 || r=1
 ok $r 'the damaged RRD is set aside, and a new one begun'
 stop
-echo "1..$n"
-exit $failed
+end

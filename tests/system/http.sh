@@ -5,20 +5,9 @@
 serve=${builddir:?}/tests/tools/serve_once
 xenscope=$builddir/agent/xenscope
 uuid=00000000-0000-0000-0000-00000000000
-n=0
-
-for tool in curl jq mkfifo; do
-    if ! command -v "$tool" >/dev/null; then
-        if [ -n "${XENSCOPE_WITHOUT_TOOLS:-}" ]; then
-            echo "1..0 # SKIP not installed: $tool"
-            exit 0
-        fi
-        echo "Bail out! not installed: $tool"
-        exit 99
-    fi
-done
-
-tmp=$(mktemp -d) || exit 99
+. "${srcdir:-.}/tests/system/tap.sh"
+need curl jq mkfifo
+shown="$tmp/body $tmp/head"
 mkdir -p "$tmp/state/public" "$tmp/web"
 echo '<!DOCTYPE html><title>the page</title>' >"$tmp/web/index.html"
 printf '%s\n' "{\"id\":\"m-1\",\"uuid\":\"${uuid}1\",\"name\":\"a\\\"b\",\"result\":\"completed\"}" \
@@ -33,17 +22,6 @@ read -r url <&4 && read -r _ <&4 && read -r pid <&4 || { sed 's/^/# /' "$tmp/err
 url=${url%/}
 trap 'exec 3>&-; wait; rm -rf "$tmp"' EXIT
 
-# result STATUS NAME: the claim holds when STATUS is 0
-result() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$tmp/body" "$tmp/head" 2>/dev/null | head -20
-    fi
-}
-
 # get CODE PATH [FILTER [CURL-OPTION...]]: the path is answered with CODE and JSON for which jq's FILTER is true
 get() {
     code=$1 path=$2 filter=${3:-true}
@@ -51,7 +29,7 @@ get() {
     [ $# -gt 0 ] && shift
     got=$(curl -sS -g --max-time 10 -D "$tmp/head" -o "$tmp/body" -w '%{http_code}' "$@" "$url$path")
     [ "$got" = "$code" ] && jq -e "$filter" "$tmp/body" >/dev/null 2>&1
-    result $? "$code $path: $filter"
+    ok $? "$code $path: $filter"
 }
 
 # text CODE PATH PATTERN [CURL-OPTION...]: likewise, any text that grep finds the pattern in, head or body
@@ -60,7 +38,7 @@ text() {
     shift 3
     got=$(curl -sS -g --max-time 10 -D "$tmp/head" -o "$tmp/body" -w '%{http_code}' "$@" "$url$path")
     [ "$got" = "$code" ] && cat "$tmp/head" "$tmp/body" | tr -d '\r' | grep -q -e "$pattern"
-    result $? "$code $path: $pattern"
+    ok $? "$code $path: $pattern"
 }
 
 label='.source == "replay" and (.time_text | fromdate) > 1700000000'
@@ -102,33 +80,33 @@ get 200 /api/v1/host "$label" --unix-socket "$tmp/http.sock"
 
 for command in status features domains migrations overhead; do
     "$xenscope" $command --url="$url" >"$tmp/body" 2>"$tmp/head" && grep -q '^REPLAY' "$tmp/body"
-    result $? "xenscope $command over TCP says that it is a replay"
+    ok $? "xenscope $command over TCP says that it is a replay"
     "$xenscope" $command --socket="$tmp/http.sock" --json | jq -e . >"$tmp/body" 2>"$tmp/head"
-    result $? "xenscope $command --json over the socket is JSON"
+    ok $? "xenscope $command --json over the socket is JSON"
 done
 "$xenscope" advice vm2 --url="$url" >"$tmp/body" && grep -q '^Missing: 0 of 5 measurements' "$tmp/body"
-result $? "xenscope advice finds a domain by its name"
+ok $? "xenscope advice finds a domain by its name"
 "$xenscope" advice ${uuid}2 --url="$url" --json | jq -e '.name == "vm2" and .state == "unknown"' >"$tmp/body"
-result $? "and by its uuid"
+ok $? "and by its uuid"
 "$xenscope" advice '&"' --url="$url" 2>"$tmp/head"
 [ $? = 1 ] && grep -q 'no domain of this host has this name' "$tmp/head"
-result $? "and says when there is none"
+ok $? "and says when there is none"
 "$xenscope" migrations --url="$url" --export=csv --result=failed,completed --name='a"b' >"$tmp/body" &&
     tail -n +2 "$tmp/body" | grep -q "^m-1,${uuid}1,\"a\"\"b\"," && [ "$(wc -l <"$tmp/body")" = 2 ]
-result $? "xenscope exports what was asked for as CSV"
+ok $? "xenscope exports what was asked for as CSV"
 "$xenscope" migrations --url="$url" --export=jsonl >"$tmp/body" && [ "$(jq -r .id "$tmp/body" | tail -n 2 | tr '\n' ' ')" = "m-2 m-1 " ]
-result $? "and all as JSON lines"
+ok $? "and all as JSON lines"
 "$xenscope" domains --url="$url" >"$tmp/body"
 ! LC_ALL=C grep -q "$(printf '[\001-\010\033]')" "$tmp/body"
-result $? "no control character reaches the terminal"
+ok $? "no control character reaches the terminal"
 if [ "$(id -u)" = 0 ]; then
     grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status" && ! grep -q '^Uid:[[:space:]]*0' "/proc/$pid/status"
-    result $? "the process that answers has no rights"
+    ok $? "the process that answers has no rights"
 fi
 exec 3>&-
 wait "$daemon"
-result $? "it ends in good order"
+ok $? "it ends in good order"
 "$xenscope" status --socket="$tmp/http.sock" >"$tmp/body" 2>"$tmp/head"
 [ $? = 3 ] && grep -q 'no agent answers' "$tmp/head"
-result $? "xenscope tells that no agent answers: 3"
-echo "1..$n"
+ok $? "xenscope tells that no agent answers: 3"
+end

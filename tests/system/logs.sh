@@ -4,20 +4,10 @@
 set -eu
 xenscope=${builddir:-.}/agent/xenscope
 logs=${srcdir:-.}/tests/golden/logs/replay
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. "${srcdir:-.}/tests/system/tap.sh"
+dir=$tmp
+shown="$dir/out $dir/err"
 export TZ=UTC
-n=0 failed=0
-
-# ok STATUS CLAIM
-ok() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-        failed=1
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$dir/out" "$dir/err"
-    fi
-}
 
 # run STATUS ARGUMENT...: it ends with this status
 run() {
@@ -69,5 +59,4 @@ ok $r 'and only with --log: 2'
 head -c 3000000 /dev/urandom > "$dir/noise" 2> /dev/null
 r=0; run 0 migrations --json --log "$dir/noise" || r=1
 ok $r 'noise is no log, and does no harm'
-echo "1..$n"
-exit $failed
+end

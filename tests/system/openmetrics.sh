@@ -4,26 +4,19 @@
 # A tool that is missing fails the test, unless XENSCOPE_WITHOUT_TOOLS is set.
 print=${builddir:?}/tests/tools/print_metrics
 parse=${srcdir:?}/tests/system/parse_openmetrics.py
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
+. "$srcdir/tests/system/tap.sh"
 
 # check NAME TOOL COMMAND...: the command's success is the claim
 check() {
     name=$1 tool=$2
     shift 2
-    n=$((n + 1))
-    if ! eval "$tool" >/dev/null 2>&1; then
-        if [ -n "${XENSCOPE_WITHOUT_TOOLS:-}" ]; then
-            echo "ok $n - $name # SKIP not installed: $tool"
-        else
-            echo "not ok $n - $name: not installed: $tool"
-        fi
-    elif said=$("$@" 2>&1) && [ -z "$said" ]; then
-        echo "ok $n - $name"
+    if eval "$tool" >"$tmp/said" 2>&1; then
+        "$@" >"$tmp/said" 2>&1 && [ ! -s "$tmp/said" ]
+        ok $? "$name"
+    elif [ -n "${XENSCOPE_WITHOUT_TOOLS:-}" ]; then
+        ok 0 "$name # SKIP not installed: $tool"
     else
-        echo "$said" | sed 's/^/# /'
-        echo "not ok $n - $name"
+        ok 1 "$name: not installed: $tool"
     fi
 }
 
@@ -34,8 +27,8 @@ promtool_lints() {
 # promtool reads OpenMetrics only for import, with time stamps; it prints a table of what it took
 promtool_imports() {
     "$print" openmetrics | sed '/^#/!s/$/ 1700000000/' >"$tmp/metrics" &&
-        promtool tsdb create-blocks-from openmetrics "$tmp/metrics" "$tmp/blocks" >"$tmp/said" 2>&1 ||
-        cat "$tmp/said"
+        promtool tsdb create-blocks-from openmetrics "$tmp/metrics" "$tmp/blocks" >"$tmp/import" 2>&1 ||
+        cat "$tmp/import"
     [ -d "$tmp/blocks" ] && [ -n "$(ls "$tmp/blocks")" ]
 }
 
@@ -48,4 +41,4 @@ check "promtool finds nothing to say about the text format" "promtool --version"
 check "Prometheus imports OpenMetrics" "promtool --version" promtool_imports
 check "Python reads the text format, hostile names included" "$python_has" python_takes prometheus
 check "Python reads OpenMetrics, hostile names included" "$python_has" python_takes openmetrics
-echo "1..$n"
+end

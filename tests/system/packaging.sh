@@ -3,17 +3,8 @@
 # The unit, the manual and the example configuration that the build made.
 set -eu
 top=${srcdir:-.} build=${builddir:-.}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-n=0 failed=0
-ok() { # STATUS CLAIM
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-        failed=1
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$dir/said"
-    fi
-}
+. "${srcdir:-.}/tests/system/tap.sh"
+dir=$tmp
 
 "$top/packaging/ci/unit" "$build/packaging/systemd/xenscoped.service" > "$dir/unit" || :
 while read -r line; do
@@ -64,5 +55,4 @@ done >> "$dir/said"
 ok $r "and xenscope's what xenscope --help lists"
 grep -v '^#\|^$' "$build/packaging/xenscoped.conf" > "$dir/said" && r=1 || r=0
 ok $r "the example configuration changes nothing: each line is a comment"
-echo "1..$n"
-exit $failed
+end

@@ -6,43 +6,15 @@ set -u
 agent=${builddir:?}/agent/xenscoped
 xenscope=$builddir/agent/xenscope
 capture=${srcdir:?}/tests/golden/captures/qemu-idle.jsonl
-n=0
 
 if ! grep -q '^#define HAVE_GNUTLS 1' "$builddir/config.h"; then
     echo "1..0 # SKIP built without GnuTLS"
     exit 0
 fi
-for tool in curl openssl; do
-    if ! command -v "$tool" >/dev/null || { [ "$tool" = openssl ] && ! openssl req -help 2>&1 | grep -q -- -CAkey; }; then
-        if [ -n "${XENSCOPE_WITHOUT_TOOLS:-}" ]; then
-            echo "1..0 # SKIP not installed, or too old: $tool"
-            exit 0
-        fi
-        echo "Bail out! not installed, or too old: $tool"
-        exit 99
-    fi
-done
-
-tmp=$(mktemp -d) || exit 99
-pid=
-# shellcheck disable=SC2317  # by trap
-end() {
-    [ -z "$pid" ] || kill "$pid" 2>/dev/null
-    wait
-    rm -rf "$tmp"
-}
-trap end EXIT
-
-# result STATUS NAME: the claim holds when STATUS is 0
-result() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$tmp/said" "$tmp/log" 2>/dev/null | tail -20
-    fi
-}
+. "$srcdir/tests/system/tap.sh"
+need curl openssl
+openssl req -help 2>&1 | grep -q -- -CAkey || need 'openssl with -CAkey'
+shown="$tmp/said $tmp/log"
 
 # certificate NAME SUBJECT PURPOSE [AUTHORITY]: a key and a certificate, of itself or of an authority made before
 certificate() {
@@ -75,10 +47,10 @@ refused() {
     shift
     timeout 20 "$agent" --config=/dev/null --replay="$capture" --state_dir="$tmp/state" --socket= --xapi_socket= "$@" >"$tmp/said" 2>&1
     [ $? = 1 ] && grep -q "$option" "$tmp/said"
-    result $? "it does not start with $*: $(sed -n 's/.*agent: //p' "$tmp/said" | head -1)"
+    ok $? "it does not start with $*: $(sed -n 's/.*agent: //p' "$tmp/said" | head -1)"
     timeout 20 "$agent" --config=/dev/null --check "$@" >"$tmp/said" 2>&1
     [ $? = 64 ] && grep -q "$option" "$tmp/said"
-    result $? "and --check says so"
+    ok $? "and --check says so"
 }
 tls="--tls_certificate=$tmp/now.pem --tls_key=$tmp/now.key"
 refused tls_certificate --listen=0.0.0.0:0
@@ -95,7 +67,7 @@ chmod 600 "$tmp/tokens"
 # shellcheck disable=SC2086
 "$agent" --config=/dev/null --replay="$capture" --state_dir="$tmp/state" --socket= --xapi_socket= --listen=127.0.0.1:0,0.0.0.0:0 \
     $tls --tokens="$tmp/tokens" --tls_clients="$tmp/authority.pem" --request_rate=4 >"$tmp/log" 2>&1 &
-pid=$!
+running=$!
 tries=200
 until grep -q 'https://' "$tmp/log" || [ $((tries -= 1)) = 0 ]; do sleep 0.1; done
 plain=$(sed -n 's|.*\(http://.*\)/$|\1|p' "$tmp/log")
@@ -114,12 +86,12 @@ get() {
     sleep 1 # the rate
     got=$(curl -s --max-time 10 -D "$tmp/head" -o "$tmp/said" -w '%{http_code}' --cacert "$tmp/first.pem" "$@" "https://localhost:$port/api/v1/host")
     [ "$got" = "$want" ]
-    result $? "$claim: $got"
+    ok $? "$claim: $got"
 }
 bearer="Authorization: Bearer $token"
 old='--ciphers DEFAULT@SECLEVEL=0'
 get 401 'no token' && grep -qi '^WWW-Authenticate: Bearer' "$tmp/head" && grep -q '"status":401' "$tmp/said"
-result $? 'with the challenge and a problem'
+ok $? 'with the challenge and a problem'
 get 401 'a wrong token' -H "${bearer}0"
 get 401 'the hash in place of the token' -H "Authorization: Bearer $(cut -d: -f2 "$tmp/tokens")"
 get 200 'the token, TLS 1.2' -H "$bearer" --tlsv1.2 --tls-max 1.2
@@ -128,15 +100,15 @@ get 200 'the token, TLS 1.3' -H "$bearer" --tlsv1.3
 get 000 'TLS 1.1 is refused' -H "$bearer" --tlsv1.0 --tls-max 1.1 $old
 openssl s_client -connect "localhost:$port" -tls1_1 -cipher DEFAULT@SECLEVEL=0 </dev/null >"$tmp/said" 2>&1
 grep -q 'Cipher is (NONE)' "$tmp/said" && grep -q 'read 0 bytes and written [1-9]' "$tmp/said"
-result $? 'also by openssl, which offers it'
+ok $? 'also by openssl, which offers it'
 get 200 "a client's certificate, no token" --cert "$tmp/client.pem" --key "$tmp/client.key"
 get 401 "a server's certificate" --cert "$tmp/server.pem" --key "$tmp/server.key"
 get 401 "a stranger's certificate" --cert "$tmp/stranger.pem" --key "$tmp/stranger.key"
 sleep 1
 [ "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "http://localhost:$port/healthz")" = 000 ]
-result $? 'HTTP without TLS gets nothing'
+ok $? 'HTTP without TLS gets nothing'
 [ "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "$plain/healthz")" = 200 ]
-result $? 'this host asks without either'
+ok $? 'this host asks without either'
 
 seen=
 for _ in $(seq 60); do
@@ -144,13 +116,13 @@ for _ in $(seq 60); do
     case $seen in *429*000*) break ;; *429) grep -qi '^Retry-After: 5' "$tmp/head.$((n % 2))" || break ;; esac
 done
 case $seen in *200*429*000*) r=0 ;; *) r=1 ;; esac
-result $r "who asks too often gets 429, then nothing: $(printf '%s\n' "$seen" | tr ' ' '\n' | sort | uniq -c | tr -s ' \n' ' ')"
+ok $r "who asks too often gets 429, then nothing: $(printf '%s\n' "$seen" | tr ' ' '\n' | sort | uniq -c | tr -s ' \n' ' ')"
 [ "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "$plain/healthz")" = 200 ]
-result $? 'while this host is answered'
+ok $? 'while this host is answered'
 wait $slow
 took=$(($(date +%s) - began))
 [ $took -ge 18 ] && [ $took -le 45 ]
-result $? "who never comes to the end of a request is sent away: after $took s"
+ok $? "who never comes to the end of a request is sent away: after $took s"
 
 # exchanged while it runs: the certificate before its key, as it comes
 cp "$tmp/second.pem" "$tmp/new" && mv "$tmp/new" "$tmp/now.pem"
@@ -163,32 +135,27 @@ while [ $((tries -= 1)) -gt 0 ]; do
     curl -s --max-time 5 -o "$tmp/said" --cacert "$tmp/second.pem" "https://localhost:$port/healthz" && break
 done
 [ $tries -gt 0 ]
-result $? 'a new certificate is used without a restart'
-kill -0 $pid && [ "$(grep -c 'listening on' "$tmp/log")" = 2 ]
-result $? 'on the same sockets'
+ok $? 'a new certificate is used without a restart'
+kill -0 $running && [ "$(grep -c 'listening on' "$tmp/log")" = 2 ]
+ok $? 'on the same sockets'
 cp "$tmp/second.pem" "$tmp/first.pem"
 get 401 'a token that was removed is worth nothing' -H "$bearer"
 get 200 'the new one is' -H "Authorization: Bearer $(sed -n 1p "$tmp/made")"
-kill $pid
-wait $pid
-result $? 'it ends in good order'
-pid=
+stop
+ok $? 'it ends in good order'
 
 # systemd's own tool binds the address and starts the agent at the first connection
 if command -v systemd-socket-activate >/dev/null; then
     address=${plain#http://}
     systemd-socket-activate -l "$address" "$agent" --config=/dev/null --replay="$capture" --state_dir="$tmp/state" --socket= \
         --xapi_socket= --listen="$address" >"$tmp/log" 2>&1 &
-    pid=$!
+    running=$!
     tries=100
     until grep -q 'Listening on' "$tmp/log" || [ $((tries -= 1)) = 0 ]; do sleep 0.1; done
     curl -s --max-time 20 -o "$tmp/said" "$plain/api/v1/host" && grep -q '"source":"replay"\|no sample yet' "$tmp/said"
-    result $? 'the first connection to a socket of systemd starts the agent, and is answered'
-    kill $pid
-    wait $pid
-    pid=
+    ok $? 'the first connection to a socket of systemd starts the agent, and is answered'
+    stop
 else
-    n=$((n + 1))
-    echo "ok $n - systemd's sockets # SKIP no systemd-socket-activate here"
+    ok 0 "systemd's sockets # SKIP no systemd-socket-activate here"
 fi
-echo "1..$n"
+end
