@@ -53,6 +53,22 @@ stream_free(struct stream *s)
 		s->free(s);
 }
 
+/* The path without what xapi puts before it. */
+static const char *
+below_prefix(const char *path)
+{
+	size_t n = strlen(PATH_PREFIX);
+
+	return strncmp(path, PATH_PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0') ? path + n
+										   : path;
+}
+
+static bool
+is_by_xapi(const struct request *q)
+{
+	return below_prefix(q->path) != q->path;
+}
+
 /* parameter: whose fault it is, NULL for none. */
 static void
 write_problem(const struct request *q, struct reply *ret, unsigned status, const char *parameter, const char *detail)
@@ -71,7 +87,10 @@ write_problem(const struct request *q, struct reply *ret, unsigned status, const
 	if (parameter)
 		put_text(o, "parameter", parameter);
 	reply_done(ret);
-	put_end(o, &ret->body);
+	if (is_by_xapi(q)) /* its proxy passes on the length of such a body, but not the body */
+		json_decref(o);
+	else
+		put_end(o, &ret->body);
 	str_copy(ret->error, sizeof(ret->error), detail);
 	ret->page = NULL;
 	ret->status = status;
@@ -189,16 +208,6 @@ not_found(const struct request *q, struct reply *ret)
 	strbuf_done(&known);
 }
 
-/* The path without what xapi puts before it. */
-static const char *
-below_prefix(const char *path)
-{
-	size_t n = strlen(PATH_PREFIX);
-
-	return strncmp(path, PATH_PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0') ? path + n
-										   : path;
-}
-
 static const struct route *
 find_route(struct request *q)
 {
@@ -225,7 +234,7 @@ is_reading(const struct request *q)
 bool
 answer_whole(const struct request *q)
 {
-	return below_prefix(q->path) != q->path || strcmp(q->method, "GET") != 0 ||
+	return is_by_xapi(q) || strcmp(q->method, "GET") != 0 ||
 	       (q->version && strcmp(q->version, "HTTP/1.1") < 0);
 }
 
@@ -255,7 +264,7 @@ static bool
 check_size(struct request *q, struct reply *ret)
 {
 	if (strlen(q->path) > MAX_PATH) {
-		q->path = "";
+		q->path = is_by_xapi(q) ? PATH_PREFIX : "";
 		problem(q, ret, 414, "a path here has at most %d characters", MAX_PATH);
 	} else if (q->query_bytes > MAX_QUERY) {
 		problem(q, ret, 414, "a query here has at most %d characters; ask for less at once", MAX_QUERY);
@@ -290,7 +299,6 @@ answer(struct request *q, struct reply *ret)
 		ret->status = 301;
 		ret->location = PATH_PREFIX "/";
 		ret->type = "text/plain; charset=utf-8";
-		strbuf_str(&ret->body, "See " PATH_PREFIX "/\n");
 		return;
 	}
 	route = find_route(q);

@@ -70,8 +70,8 @@ void stream_free(struct stream *s); /* accepts NULL */
 #define ANSWER_KEY (MAX_PATH + MAX_QUERY + 3 * MAX_PARAMETERS)
 void answer_key(struct request *q, char *ret, size_t n);
 
-/* True if the answer must be made whole, so that its length is known: for HEAD, for xapi's proxy, which copies that many
- * bytes, and for HTTP/1.0, which knows no chunks. */
+/* True if the answer must be made whole, so that its length is known: for HEAD, for xapi's proxy, which copies that
+ * many bytes, and for HTTP/1.0, which knows no chunks. */
 bool answer_whole(const struct request *q);
 
 /* For routes: an error as RFC 9457 has it. The text says what was wrong and the way out. */

@@ -157,7 +157,8 @@ export async function get(path) {
 		const body = await reply.json().catch(() => null);
 		if (reply.ok && body !== null)
 			return body;
-		throw Object.assign(new Error((body && body.detail) || 'HTTP ' + reply.status), { status: reply.status });
+		const why = (body && body.detail) || reply.headers.get('X-Xenscope-Error'); // xapi's proxy drops an error's body
+		throw Object.assign(new Error(why || 'HTTP ' + reply.status), { status: reply.status });
 	} catch (e) {
 		if (e.name === 'AbortError')
 			throw new Error('no answer within ' + TIMEOUT + ' s');

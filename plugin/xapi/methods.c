@@ -145,7 +145,9 @@ ask_agent(const char *target, const char *socket_path, double seconds, struct st
 		fail(reply, "XENSCOPE_AGENT_DOWN", text, "systemctl restart xenscoped");
 	} else if (r == -EBADMSG || r == -EFBIG || r == -ECONNRESET) {
 		text = xasprintf("%s: the answer %s", socket_path,
-		    r == -EFBIG ? "is too long" : r == -EBADMSG ? "is no whole HTTP reply" : "broke off before its end");
+		    r == -EFBIG	      ? "is too long"
+			: r == -EBADMSG ? "is no whole HTTP reply"
+					: "broke off before its end");
 		fail(reply, "XENSCOPE_AGENT_ERROR", text, "journalctl -u xenscoped");
 	} else if (r < 0) {
 		text = xasprintf("%s: %s", socket_path, strerror(-r));
