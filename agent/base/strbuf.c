@@ -11,6 +11,11 @@
 #include "base/utf8.h"
 #include "base/util.h"
 
+#define MAX_PLAIN 1e15 /* from here on printf's %.15g has an exponent */
+
+#define SHORT_PLACES 9
+#define SHORT_BELOW 1e6 /* so that with these places it has 15 digits */
+
 #ifdef __SIZEOF_INT128__
 __extension__ typedef unsigned __int128 wide;
 #endif
@@ -22,28 +27,11 @@ strbuf_done(struct strbuf *b)
 	*b = (struct strbuf){NULL, 0, 0};
 }
 
-static void
-reserve(struct strbuf *b, size_t more)
+void
+strbuf_grow(struct strbuf *b, size_t more)
 {
-	if (b->n + more < b->room)
-		return;
 	b->room = MAX(b->room * 2, b->n + more + 64);
 	b->text = xrealloc(b->text, b->room);
-}
-
-void
-strbuf_add(struct strbuf *b, const char *s, size_t n)
-{
-	reserve(b, n + 1);
-	memcpy(b->text + b->n, s, n);
-	b->n += n;
-	b->text[b->n] = '\0';
-}
-
-void
-strbuf_str(struct strbuf *b, const char *s)
-{
-	strbuf_add(b, s, strlen(s));
 }
 
 void
@@ -58,7 +46,8 @@ strbuf_printf(struct strbuf *b, const char *format, ...)
 	va_end(ap);
 	if (n < 0)
 		abort();
-	reserve(b, (size_t) n + 1);
+	if (b->room <= b->n + (size_t) n)
+		strbuf_grow(b, (size_t) n);
 	(void) vsnprintf(b->text + b->n, (size_t) n + 1, format, again);
 	va_end(again);
 	b->n += (size_t) n;
@@ -87,23 +76,46 @@ strbuf_integer(struct strbuf *b, int64_t v)
 	put_digits(b, v < 0, v < 0 ? -(uint64_t) v : (uint64_t) v, 0);
 }
 
+/* Nine places or fewer, as counters of nanoseconds and all that was rounded have. With 15 digits no two decimals read
+ * back as the same double: if this one does, it is the shortest but for its zeros, and if not none of so few places. */
+static bool
+put_short(struct strbuf *b, double v)
+{
+	uint64_t n = (uint64_t) (fabs(v) * 1e9 + 0.5);
+	unsigned decimals = SHORT_PLACES;
+
+	if ((double) n / 1e9 != fabs(v))
+		return false;
+	for (; decimals > 0 && n % 10 == 0; n /= 10)
+		decimals--;
+	put_digits(b, v < 0, n, decimals);
+	return true;
+}
+
 /* What printf would write with as few digits as read back to v, at a tenth of its cost: v is the integer m / 2^shift,
  * and n / 10^decimals reads back to it if it is nearer than half the way to the next double. False: not with so few, or
  * not on a machine of 32 bits. */
 static bool
 put_number(struct strbuf *b, double v)
 {
-#ifdef __SIZEOF_INT128__
 	const double magnitude = fabs(v);
-	uint64_t m, power = 1;
-	int exponent;
-	unsigned shift;
+	unsigned decimals = 0;
+	uint64_t power = 1;
 
-	if (!(magnitude >= 1e-4 && magnitude < 1e15))
+	if (!(magnitude >= 1e-4 && magnitude < MAX_PLAIN))
 		return false;
-	m = (uint64_t) ldexp(frexp(magnitude, &exponent), DBL_MANT_DIG); /* 53 bits, the first is set */
-	shift = (unsigned) (DBL_MANT_DIG - exponent); /* 4 to 66 */
-	for (unsigned decimals = 0; decimals <= 19; decimals++, power *= 10) {
+	if (magnitude < SHORT_BELOW) {
+		if (put_short(b, v))
+			return true;
+		decimals = SHORT_PLACES + 1;
+		power = 10000000000;
+	}
+#ifdef __SIZEOF_INT128__
+	int exponent;
+	const uint64_t m = (uint64_t) ldexp(frexp(magnitude, &exponent), DBL_MANT_DIG); /* 53 bits, the first is set */
+	const unsigned shift = (unsigned) (DBL_MANT_DIG - exponent); /* 4 to 66 */
+
+	for (; decimals <= 19; decimals++, power *= 10) {
 		wide scaled = (wide) m * power, half = (wide) 1 << (shift - 1); /* 117 bits, 66 */
 		wide n = scaled >> shift, off = scaled - (n << shift);
 
@@ -118,14 +130,15 @@ put_number(struct strbuf *b, double v)
 		return true;
 	}
 #else
-	(void) b;
-	(void) v;
+	(void) decimals;
+	(void) power;
 #endif
 	return false;
 }
 
-void
-strbuf_number(struct strbuf *b, double v)
+/* What is not written without an exponent. */
+static void
+put_other(struct strbuf *b, double v)
 {
 	char text[32];
 
@@ -133,16 +146,22 @@ strbuf_number(struct strbuf *b, double v)
 		strbuf_str(b, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
 		return;
 	}
-	if (v == 0)
-		strbuf_str(b, signbit(v) ? "-0" : "0");
-	if (v == 0 || put_number(b, v))
-		return;
 	for (int digits = 15; digits <= 17; digits++) {
 		(void) snprintf(text, sizeof(text), "%.*g", digits, v);
 		if (strtod(text, NULL) == v)
 			break;
 	}
 	strbuf_str(b, text);
+}
+
+void
+strbuf_number(struct strbuf *b, double v)
+{
+	/* most are whole; -0 is not what its digits are */
+	if (fabs(v) < MAX_PLAIN && v == (double) (int64_t) v && (v != 0 || !signbit(v)))
+		strbuf_integer(b, (int64_t) v);
+	else if (!put_number(b, v))
+		put_other(b, v);
 }
 
 /* Bytes that a label has as they are, from s on; the rest goes character by character. */

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A growing text. Zero-initialised is empty; text is NULL or terminated. */
 struct strbuf {
@@ -12,8 +13,26 @@ struct strbuf {
 };
 
 void strbuf_done(struct strbuf *b);
-void strbuf_add(struct strbuf *b, const char *s, size_t n);
-void strbuf_str(struct strbuf *b, const char *s);
+/* Makes room for more bytes and the terminator. */
+void strbuf_grow(struct strbuf *b, size_t more);
+
+/* Here, so that a literal is copied by a few instructions: bodies of the serve half are made of little else. */
+static inline void
+strbuf_add(struct strbuf *b, const char *s, size_t n)
+{
+	if (b->room <= b->n + n)
+		strbuf_grow(b, n);
+	memcpy(b->text + b->n, s, n);
+	b->n += n;
+	b->text[b->n] = '\0';
+}
+
+static inline void
+strbuf_str(struct strbuf *b, const char *s)
+{
+	strbuf_add(b, s, strlen(s));
+}
+
 void strbuf_printf(struct strbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The shortest decimal text that reads back as v; NaN, +Inf and -Inf as OpenMetrics writes them. */

@@ -11,9 +11,9 @@
 
 /* The objects of a scope: labels and values are asked for once, then written family by family. */
 struct table {
-	struct strbuf text; /* "{uuid=...}" of each, one after the other, terminated */
+	struct strbuf text; /* "{uuid=...} " of each, one after the other */
 	size_t n, rows;
-	size_t *label; /* where its labels begin in text */
+	size_t *label; /* where its labels begin in text; one more, where they end */
 	size_t *key;   /* bytes of them that name the object */
 	bool *repeated;
 	double *value; /* [object][row] */
@@ -50,9 +50,8 @@ add_labels(struct table *t, const struct sample *s, enum metric_scope scope, siz
 			t->key[i] = t->text.n - t->label[i];
 		name += n + (name[n] == ',');
 	}
-	if (*metric_scopes[scope].labels)
-		strbuf_str(&t->text, "}");
-	strbuf_add(&t->text, "", 1);
+	strbuf_str(&t->text, *metric_scopes[scope].labels ? "} " : " ");
+	t->label[i + 1] = t->text.n;
 }
 
 struct entry {
@@ -89,7 +88,7 @@ table_fill(struct table *t, const struct sample *s, enum metric_scope scope)
 {
 	t->n = sample_count(s, scope);
 	t->rows = (size_t) (metric_scopes[scope].end - metric_scopes[scope].first);
-	t->label = xcalloc(t->n, sizeof(*t->label));
+	t->label = xcalloc(t->n + 1, sizeof(*t->label));
 	t->key = xcalloc(t->n, sizeof(*t->key));
 	t->repeated = xcalloc(t->n, sizeof(*t->repeated));
 	t->value = xcalloc(t->n * t->rows, sizeof(*t->value));
@@ -105,6 +104,7 @@ static void
 write_family(
     struct strbuf *b, const struct metric *m, const struct table *t, size_t row, bool openmetrics)
 {
+	size_t name_length = strlen(m->name);
 	bool begun = false;
 
 	for (size_t i = 0; i < t->n; i++) {
@@ -115,11 +115,10 @@ write_family(
 		if (!begun)
 			metric_metadata(b, m, openmetrics);
 		begun = true;
-		strbuf_str(b, m->name);
-		strbuf_str(b, t->text.text + t->label[i]);
-		strbuf_str(b, " ");
+		strbuf_add(b, m->name, name_length);
+		strbuf_add(b, t->text.text + t->label[i], t->label[i + 1] - t->label[i]);
 		strbuf_number(b, v);
-		strbuf_str(b, "\n");
+		strbuf_add(b, "\n", 1);
 	}
 }
 

@@ -161,7 +161,8 @@ test_numbers(void)
 		state ^= state << 13, state ^= state >> 7, state ^= state << 17;
 		v = (double) (state >> 11) * 0x1p-53;
 		same = is_shortest(1.8e9 + v * 1e6) && is_shortest(v * 10) && is_shortest(v / 100) &&
-		    is_shortest(v * 1e15) && is_shortest((double) (state >> 40) / 1e6);
+		    is_shortest(v * 1e15) && is_shortest((double) (state >> 40) / 1e6) &&
+		    is_shortest((double) (state >> 14) / 1e9);
 	}
 	ok(same, "times, durations and others at random");
 }
