@@ -2,7 +2,6 @@
 #include <config.h>
 #include "serve/domain_fields.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -39,16 +38,6 @@ static void
 gen_state(yajl_gen g, const struct sample_domain *d)
 {
 	gen_text_or_null(g, "state", d->state);
-}
-
-/* Half of the time that all domains take would be yajl's checks of names and words of ours. It writes the text of a
- * number as it is, with the comma where one is due. */
-static void
-gen_made(yajl_gen g, const char *key, struct strbuf *value)
-{
-	gen_string(g, key);
-	(void) yajl_gen_number(g, value->text, value->n);
-	strbuf_done(value);
 }
 
 /* What its policy and its CR4 say of each. */
@@ -171,10 +160,7 @@ add_values(struct strbuf *b, const struct sample *s, enum metric_scope scope, si
 		if (b->n > 1)
 			strbuf_add(b, ",", 1);
 		strbuf_str(b, key[id]);
-		if (isfinite(value[id - first]))
-			strbuf_number(b, value[id - first]);
-		else
-			strbuf_add(b, "null", 4);
+		add_number(b, value[id - first]);
 	}
 }
 

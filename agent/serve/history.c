@@ -125,12 +125,16 @@ static void
 gen_column(yajl_gen g, const struct columns *c, enum metric_id id)
 {
 	const struct column *column = columns_find(c, id);
+	struct strbuf b = {NULL, 0, 0};
 
-	gen_string(g, "values");
-	(void) yajl_gen_array_open(g);
-	for (size_t row = 0; row < c->rows; row++)
-		gen_number(g, columns_value(c, column, row));
-	(void) yajl_gen_array_close(g);
+	strbuf_str(&b, "[");
+	for (size_t row = 0; row < c->rows; row++) {
+		if (row > 0)
+			strbuf_str(&b, ",");
+		add_number(&b, columns_value(c, column, row));
+	}
+	strbuf_str(&b, "]");
+	gen_made(g, "values", &b);
 }
 
 /* One metric's values are members of the answer itself, those of several stand in a list, in the order of the

@@ -200,6 +200,24 @@ gen_value(yajl_gen g, const char *key, double v)
 	gen_number(g, v);
 }
 
+/* yajl writes the text of a number as it is, with the comma where one is due. */
+void
+gen_made(yajl_gen g, const char *key, struct strbuf *value)
+{
+	gen_string(g, key);
+	(void) yajl_gen_number(g, value->text, value->n);
+	strbuf_done(value);
+}
+
+void
+add_number(struct strbuf *b, double v)
+{
+	if (isfinite(v))
+		strbuf_number(b, v);
+	else
+		strbuf_str(b, "null");
+}
+
 void
 gen_values(yajl_gen g, const struct sample *s, enum metric_scope scope, size_t i)
 {
