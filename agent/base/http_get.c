@@ -95,14 +95,13 @@ parse_target(const char *text, union target *ret, socklen_t *ret_n)
 	return parse_host(host, (uint16_t) port, ret, ret_n);
 }
 
-/* -ETIMEDOUT when the time is over. */
-static int
-wait_for(int fd, short events, double deadline)
+int
+http_wait(const struct http_stream *s, short events)
 {
-	struct pollfd p = {.fd = fd, .events = events};
+	struct pollfd p = {.fd = s->fd, .events = events};
 
 	for (;;) {
-		double left = deadline - tick_now().mono;
+		double left = s->deadline - tick_now().mono;
 		int r;
 
 		if (left <= 0)
@@ -115,53 +114,73 @@ wait_for(int fd, short events, double deadline)
 	}
 }
 
-static int
-connect_to(const char *target, double deadline, int *ret_fd)
+int
+http_connect(struct http_stream *s, const struct sockaddr *to, socklen_t n)
 {
-	_cleanup_(closep) int fd = -1;
-	union target a;
-	socklen_t n, len = sizeof(int);
-	int error = 0;
-	int r = parse_target(target, &a, &n);
+	socklen_t len = sizeof(int);
+	int error = 0, r;
 
-	if (r < 0)
-		return r;
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	s->fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
 		return -errno;
-	if (connect(fd, &a.any, n) < 0) {
-		if (errno != EINPROGRESS && errno != EINTR)
+	if (connect(s->fd, to, n) == 0)
+		return 0;
+	if (errno != EINPROGRESS && errno != EINTR)
+		return -errno;
+	r = http_wait(s, POLLOUT);
+	if (r == 0 && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	return r < 0 ? r : -error;
+}
+
+ssize_t
+http_plain_receive(struct http_stream *s, void *buf, size_t n)
+{
+	for (;;) {
+		ssize_t done = recv(s->fd, buf, n, 0);
+		int r = 0;
+
+		if (done >= 0)
+			return done;
+		if (errno == EAGAIN)
+			r = http_wait(s, POLLIN);
+		else if (errno != EINTR)
 			return -errno;
-		r = wait_for(fd, POLLOUT, deadline);
 		if (r < 0)
 			return r;
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error)
-			return error ? -error : -errno;
 	}
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
+}
+
+ssize_t
+http_plain_send(struct http_stream *s, const void *buf, size_t n)
+{
+	for (;;) {
+		ssize_t done = send(s->fd, buf, n, MSG_NOSIGNAL);
+		int r = 0;
+
+		if (done >= 0)
+			return done;
+		if (errno == EAGAIN)
+			r = http_wait(s, POLLOUT);
+		else if (errno != EINTR)
+			return -errno;
+		if (r < 0)
+			return r;
+	}
 }
 
 static int
-send_all(int fd, const char *text, double deadline)
+send_all(struct http_stream *s, const char *text)
 {
 	size_t n = strlen(text);
 
 	while (n > 0) {
-		ssize_t done = send(fd, text, n, MSG_NOSIGNAL);
-		int r = 0;
+		ssize_t done = s->send(s, text, n);
 
-		if (done < 0 && errno == EAGAIN)
-			r = wait_for(fd, POLLOUT, deadline);
-		else if (done < 0 && errno != EINTR)
-			return -errno;
-		if (r < 0)
-			return r;
-		if (done > 0) {
-			text += done;
-			n -= (size_t) done;
-		}
+		if (done < 0)
+			return (int) done;
+		text += done;
+		n -= (size_t) done;
 	}
 	return 0;
 }
@@ -201,40 +220,34 @@ parse_head(struct answer *a)
 }
 
 static int
-read_answer(int fd, double deadline, struct answer *a)
+read_answer(struct http_stream *s, struct answer *a)
 {
 	char chunk[16384];
 
 	while (a->body == 0 || a->text.n - a->body < a->length) {
-		ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
+		ssize_t n = s->receive(s, chunk, sizeof(chunk));
 		int r = 0;
 
-		if (n == 0)
-			return -ECONNRESET;
-		if (n < 0 && errno == EAGAIN)
-			r = wait_for(fd, POLLIN, deadline);
-		else if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0 && a->text.n + (size_t) n > HTTP_GET_MAX)
+		if (n <= 0)
+			return n < 0 ? (int) n : -ECONNRESET;
+		if (a->text.n + (size_t) n > HTTP_GET_MAX)
 			return -EFBIG;
-		if (n > 0) {
-			strbuf_add(&a->text, chunk, (size_t) n);
-			if (a->body == 0)
-				r = parse_head(a);
-		}
+		strbuf_add(&a->text, chunk, (size_t) n);
+		if (a->body == 0)
+			r = parse_head(a);
 		if (r < 0)
 			return r;
-		if (tick_now().mono > deadline)
+		if (tick_now().mono > s->deadline)
 			return -ETIMEDOUT;
 	}
 	return 0;
 }
 
-int
-http_read(int fd, double deadline, unsigned *ret_status, char **ret_body, size_t *ret_n)
+static int
+read_body(struct http_stream *s, unsigned *ret_status, char **ret_body, size_t *ret_n)
 {
 	_cleanup_(answer_done) struct answer a = {.status = 0};
-	int r = read_answer(fd, deadline, &a);
+	int r = read_answer(s, &a);
 
 	if (r < 0)
 		return r;
@@ -247,17 +260,37 @@ http_read(int fd, double deadline, unsigned *ret_status, char **ret_body, size_t
 }
 
 int
+http_read(int fd, double deadline, unsigned *ret_status, char **ret_body, size_t *ret_n)
+{
+	struct http_stream s = {fd, deadline, http_plain_receive, http_plain_send, NULL};
+
+	return read_body(&s, ret_status, ret_body, ret_n);
+}
+
+int
+http_exchange(struct http_stream *s, const char *request, unsigned *ret_status, char **ret_body, size_t *ret_n)
+{
+	int r = send_all(s, request);
+
+	return r < 0 ? r : read_body(s, ret_status, ret_body, ret_n);
+}
+
+int
 http_get(const char *target, const char *path, double seconds, unsigned *ret_status,
     char **ret_body, size_t *ret_n)
 {
 	_cleanup_(freep) char *request =
 	    xasprintf("GET %s HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\r\n",
 		path);
-	_cleanup_(closep) int fd = -1;
-	double deadline = tick_now().mono + seconds;
-	int r = connect_to(target, deadline, &fd);
+	struct http_stream s = {-1, tick_now().mono + seconds, http_plain_receive, http_plain_send, NULL};
+	union target a;
+	socklen_t n;
+	int r = parse_target(target, &a, &n);
 
 	if (r == 0)
-		r = send_all(fd, request, deadline);
-	return r < 0 ? r : http_read(fd, deadline, ret_status, ret_body, ret_n);
+		r = http_connect(&s, &a.any, n);
+	if (r == 0)
+		r = http_exchange(&s, request, ret_status, ret_body, ret_n);
+	closep(&s.fd);
+	return r;
 }

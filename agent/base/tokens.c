@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #ifdef HAVE_GNUTLS
 #include <gnutls/crypto.h>
 #endif
@@ -13,6 +14,8 @@
 #include "base/util.h"
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+#define MAX_TOKEN_FILE 4096
 
 static const char digits[] = "0123456789abcdef";
 
@@ -140,5 +143,30 @@ token_new(const char *name, char ret_token[TOKEN_TEXT], char ret_line[TOKEN_LINE
 		return r;
 	to_hex(sum, sizeof(sum), hex);
 	(void) snprintf(ret_line, TOKEN_LINE, "%s:%s", name, hex);
+	return 0;
+}
+
+int
+token_read(const char *path, char ret[MAX_TOKEN + 1])
+{
+	_cleanup_(freep) char *text = NULL;
+	struct stat file;
+	size_t n;
+	int r;
+
+	if (stat(path, &file) < 0)
+		return -errno;
+	if (file.st_mode & 0007)
+		return -EPERM;
+	r = file_read(path, MAX_TOKEN_FILE, &text, NULL);
+	if (r < 0)
+		return r;
+	n = strcspn(text, "\r\n");
+	if (n == 0 || n > MAX_TOKEN)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~') /* it becomes a line of HTTP */
+			return -EINVAL;
+	str_copy(ret, n + 1, text);
 	return 0;
 }

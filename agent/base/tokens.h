@@ -35,4 +35,8 @@ const char *tokens_find(const struct tokens *t, const char *token);
  * no random numbers. */
 int token_new(const char *name, char ret_token[TOKEN_TEXT], char ret_line[TOKEN_LINE]);
 
+/* The token that a client shows: the first line of a file that only its owner and group may read. -EPERM: others may;
+ * -EINVAL: no token; -errno. */
+int token_read(const char *path, char ret[MAX_TOKEN + 1]);
+
 #endif
