@@ -21,6 +21,7 @@
 #include "observe/trace.h"
 #include "observe/trace_decode.h"
 #include "probe/prober.h"
+#include "publish/rrdd.h"
 #include "serving.h"
 #include "store/journal.h"
 
@@ -40,6 +41,7 @@ struct agent {
 	struct keeper *keeper;
 	struct notifier *notifier; /* NULL: it keeps nothing, as while it records */
 	struct serving *serving;
+	struct rrdd *rrdd; /* NULL: xcp-rrdd is not told */
 };
 
 static void
@@ -106,6 +108,7 @@ agent_free(struct agent *a)
 	if (!a)
 		return;
 	prober_free(a->prober); /* while there are observers */
+	rrdd_free(a->rrdd);
 	serving_end(a->serving);
 	observers_free(a->observers);
 	trace_free(a->trace);
@@ -341,10 +344,22 @@ agent_tick(struct agent *a, const struct tick *now)
 		keeper_sample(a->keeper, s);
 	if (a->serving)
 		serving_sample(a->serving, s);
+	if (a->rrdd)
+		rrdd_publish(a->rrdd, s);
 	sample_free(s);
 }
 
-/* --- the serve half --- */
+/* --- who is shown it --- */
+
+void
+agent_publish(struct agent *a, bool replay)
+{
+	const char *dir = config_text(a->config, OPTION_rrdd_dir);
+
+	if (*dir && !(replay && strcmp(dir, RRDD_DIR) == 0))
+		a->rrdd = rrdd_new(dir);
+}
+
 
 int
 agent_serve(struct agent *a, struct loop *loop)

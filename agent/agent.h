@@ -38,6 +38,10 @@ void agent_control(struct agent *a, struct loop *loop);
 /* Starts the serve half and restarts it when it ends, later each time. -errno, said in the log. */
 int agent_serve(struct agent *a, struct loop *loop);
 
+/* Shows each sample to xcp-rrdd, where that is. A replay does so in a directory of its own alone: its values are not
+ * those of this host. */
+void agent_publish(struct agent *a, bool replay);
+
 /* Collect, track, store, hand over. */
 void agent_tick(struct agent *a, const struct tick *now);
 

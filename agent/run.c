@@ -158,8 +158,10 @@ start_live(struct run *run)
 		r = open_xen(&run->hv, &note);
 	if (r == 0)
 		r = observe(run, note, true);
-	if (r >= 0)
+	if (r >= 0) {
 		agent_control(run->agent, run->loop);
+		agent_publish(run->agent, false);
+	}
 	return r < 0 ? r : loop_every(run->loop, 0.001, run->step, on_tick, run);
 }
 
@@ -302,6 +304,7 @@ start_replay(struct run *run)
 		r = play_past(run);
 	if (r == 0)
 		r = agent_serve(run->agent, run->loop);
+	agent_publish(run->agent, true);
 	if (r == 0)
 		r = loop_every(run->loop, 0.001, REPLAY_PERIOD, on_replay, run);
 	return r;

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define RRDD_DIR "/dev/shm/metrics" /* where xcp-rrdd looks for pages */
+
 enum option_id {
 #define OPTION(id, ...) OPTION_##id,
 #include "config/options.def"
