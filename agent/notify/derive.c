@@ -11,8 +11,16 @@
 
 /* --- of a record --- */
 
+/* Somebody can still act, and has a reason to: a long pause, or no end of pre-copy, of which no pause is foretold. */
+static bool
+is_not_converging(const struct migration_record *r, double downtime_limit)
+{
+	return r->result == RESULT_RUNNING && !r->final.begun && record_outlook(r) == OUTLOOK_DIVERGES &&
+	    !(record_forecast(r)->downtime_seconds <= downtime_limit);
+}
+
 unsigned
-derive_kinds(const struct migration_record *r)
+derive_kinds(const struct migration_record *r, double downtime_limit)
 {
 	bool running = r->result == RESULT_RUNNING;
 	unsigned kinds = 0;
@@ -21,7 +29,7 @@ derive_kinds(const struct migration_record *r)
 		kinds = KIND_BIT(NOTICE_STARTED) | (running ? 0
 			: r->result == RESULT_COMPLETED	    ? KIND_BIT(NOTICE_COMPLETED)
 							    : KIND_BIT(NOTICE_FAILED));
-	if (running && record_outlook(r) == OUTLOOK_DIVERGES && !r->final.begun) /* somebody can still act */
+	if (is_not_converging(r, downtime_limit))
 		kinds |= KIND_BIT(NOTICE_NOT_CONVERGING);
 	if (!running && r->tracking_left_on)
 		kinds |= KIND_BIT(NOTICE_LEFT_ON);
@@ -92,13 +100,13 @@ static void
 say_not_converging(struct notice *n, const char *what, const struct migration_record *r)
 {
 	const struct forecast *f = record_forecast(r);
-	char pause[64] = "";
+	char end[96] = "pre-copy will not end";
 
 	if (isfinite(f->downtime_seconds))
-		(void) snprintf(pause, sizeof(pause), ", and the guest be paused for about %.1f s",
+		(void) snprintf(end, sizeof(end),
+		    "pre-copy will end by the limit of rounds, and the guest be paused for about %.1f s",
 		    f->downtime_seconds);
-	notice_say(n, "%s is not expected to converge: pre-copy will end by the limit of rounds%s, unless it is "
-	    "stopped or the guest writes less.", what, pause);
+	notice_say(n, "%s is not expected to converge: %s, unless it is stopped or the guest writes less.", what, end);
 	notice_number(n, "rounds", r->rounds_begun);
 	notice_number(n, "expected_rounds", f->rounds == UNSEEN ? NAN : f->rounds);
 	notice_number(n, "expected_downtime_seconds", f->downtime_seconds);

@@ -11,8 +11,9 @@
 
 #define KIND_BIT(kind) (1u << (kind))
 
-/* The kinds that hold of a record by now, a KIND_BIT each: what holds and did not before is to be told. */
-unsigned derive_kinds(const struct migration_record *r);
+/* The kinds that hold of a record by now, a KIND_BIT each: what holds and did not before is to be told. Seconds of
+ * downtime up to the limit are nothing to warn of. */
+unsigned derive_kinds(const struct migration_record *r, double downtime_limit);
 
 /* The notice of such a kind; now: seconds since 1970, for what the record has no time of. */
 void derive_record(enum notice_kind kind, const struct migration_record *r, double now, struct notice *ret);

@@ -3,6 +3,7 @@
 #include "notify/notify.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <syslog.h>
 
 #include "base/log.h"
@@ -26,7 +27,9 @@ struct told {
 struct notifier {
 	const struct config *config;
 	bool replay;
+	double downtime_limit; /* s */
 	struct hook *hook; /* NULL: none */
+	char *dir; /* of the file; NULL: not yet */
 	struct notice_log *log;
 	struct trouble trouble, memory_trouble;
 	struct notice *early; /* NULL once the file was opened, or was not to be */
@@ -51,6 +54,7 @@ notifier_new(const struct config *config, bool replay, struct loop *loop)
 
 	t->config = config;
 	t->replay = replay;
+	t->downtime_limit = (double) config_number(config, OPTION_downtime_limit) / 1000;
 	t->early = xcalloc(MAX_EARLY, sizeof(*t->early));
 	if (!replay)
 		openlog("xenscoped", LOG_PID, LOG_DAEMON);
@@ -70,6 +74,7 @@ notifier_free(struct notifier *t)
 		return;
 	hook_free(t->hook);
 	notice_log_close(t->log);
+	free(t->dir);
 	free(t->early);
 	free(t);
 }
@@ -117,24 +122,50 @@ tell(void *arg, struct notice *n)
 		hook_run(t->hook, n, json);
 }
 
-int
-notifier_open(struct notifier *t, const char *dir, gid_t gid)
-{
-	struct notice *early = TAKE_PTR(t->early);
-	const char *repaired = NULL;
-	int r = notice_log_open(dir, gid, &t->log, &repaired);
+/* --- what was told already --- */
 
-	if (r < 0)
-		log_err("event", "cannot open the file of events in %s: %s", dir, strerror(-r));
-	if (repaired)
-		log_warn("event", "%s", repaired);
-	for (size_t i = 0; i < t->n_early; i++)
-		tell(t, &early[i]);
-	free(early);
-	return r;
+struct past {
+	const char *id;
+	unsigned kinds;
+};
+
+static bool
+is_of(const json_t *notice, const char *migration)
+{
+	const char *id = json_string_value(json_object_get(notice, "migration"));
+
+	return id && strcmp(id, migration) == 0;
 }
 
-/* --- of records --- */
+/* Until the first notice of the record. */
+static bool
+look_for_kinds(void *arg, uint64_t seq, const char *line, size_t n)
+{
+	struct past *p = arg;
+	const char *kind;
+	json_t *o;
+
+	(void) seq;
+	if (!memmem(line, n, p->id, strlen(p->id))) /* parsing each would take long */
+		return true;
+	o = json_loadb(line, n, 0, NULL);
+	kind = json_string_value(json_object_get(o, "kind"));
+	if (kind && is_of(o, p->id) && notice_find(kind) < NOTICE_COUNT)
+		p->kinds |= KIND_BIT(notice_find(kind));
+	json_decref(o);
+	return !(p->kinds & KIND_BIT(NOTICE_STARTED));
+}
+
+/* By earlier agents, as far as the file reaches back. */
+static unsigned
+told_before(const struct notifier *t, const char *id)
+{
+	struct past p = {.id = id};
+
+	if (t->dir)
+		(void) notice_log_read(t->dir, look_for_kinds, &p);
+	return p.kinds;
+}
 
 static struct told *
 find_told(struct notifier *t, const char *id, bool begun)
@@ -146,15 +177,48 @@ find_told(struct notifier *t, const char *id, bool begun)
 			return &t->told[i];
 	x = &t->told[t->n_told++ % MAX_RECORDS];
 	str_copy(x->id, sizeof(x->id), id);
-	x->kinds = begun ? 0 : KIND_BIT(NOTICE_STARTED); /* by the agent that saw it begin */
+	x->kinds = begun ? 0 : KIND_BIT(NOTICE_STARTED) | told_before(t, id); /* by the agent that saw it begin */
 	return x;
 }
+
+/* --- life --- */
+
+/* What was seen before the file could be read; some of it an earlier agent may have told. */
+static void
+tell_early(struct notifier *t)
+{
+	struct notice *early = TAKE_PTR(t->early);
+
+	for (size_t i = 0; i < t->n_early; i++)
+		if (!*early[i].migration || !(KIND_BIT(early[i].kind) & told_before(t, early[i].migration)))
+			tell(t, &early[i]);
+	free(early);
+	for (size_t i = 0; i < MIN(t->n_told, MAX_RECORDS); i++)
+		t->told[i].kinds |= told_before(t, t->told[i].id);
+}
+
+int
+notifier_open(struct notifier *t, const char *dir, gid_t gid)
+{
+	const char *repaired = NULL;
+	int r = notice_log_open(dir, gid, &t->log, &repaired);
+
+	if (r < 0)
+		log_err("event", "cannot open the file of events in %s: %s", dir, strerror(-r));
+	if (repaired)
+		log_warn("event", "%s", repaired);
+	t->dir = xstrdup(dir);
+	tell_early(t);
+	return r;
+}
+
+/* --- of records --- */
 
 void
 notifier_record(struct notifier *t, bool begun, const struct migration_record *r)
 {
 	struct told *told = find_told(t, r->id, begun);
-	unsigned kinds = derive_kinds(r) & ~told->kinds;
+	unsigned kinds = derive_kinds(r, t->downtime_limit) & ~told->kinds;
 
 	told->kinds |= kinds;
 	for (enum notice_kind kind = 0; kind < NOTICE_COUNT; kind++)

@@ -8,7 +8,7 @@
 #include "base/parse.h"
 #include "base/util.h"
 
-#define MAX_PLAYED 1000	  /* rounds of a rule */
+#define MAX_PLAYED 1000	  /* rounds of a rule; those of one without a limit that are looked at */
 #define MAX_LEAST 256	  /* pages; more is no kernel's own */
 #define MAX_POINTS 8	  /* newest rounds that tell how fast the guest dirties memory */
 #define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
@@ -40,7 +40,7 @@ stop_rule_parse(const char *text, struct stop_rule *ret)
 	if (!colon || (size_t) (colon - text) >= sizeof(rounds))
 		return -EINVAL;
 	str_copy(rounds, (size_t) (colon - text) + 1, text);
-	if (parse_u64(rounds, 1, MAX_PLAYED, &n) < 0 || parse_u64(colon + 1, 0, INT32_MAX, &pages) < 0)
+	if (parse_u64(rounds, 0, MAX_PLAYED, &n) < 0 || parse_u64(colon + 1, 0, INT32_MAX, &pages) < 0)
 		return -EINVAL;
 	*ret = (struct stop_rule){.name = "configured", .rounds = (int32_t) n, .pages = (int64_t) pages};
 	return 0;
@@ -244,6 +244,12 @@ struct course {
 	double downtime;
 };
 
+static int32_t
+limit_of(const struct stop_rule *rule)
+{
+	return rule->rounds > 0 ? rule->rounds : MAX_PLAYED;
+}
+
 /* Plays the rounds that come; factor: the guest dirties so many times as much as the curve says. */
 static struct course
 play(const struct round *from, const struct stop_rule *rule, const struct link *link, const struct guest *g,
@@ -262,7 +268,7 @@ play(const struct round *from, const struct stop_rule *rule, const struct link *
 		double seconds = link->fixed + pages * link->page;
 
 		c.rounds++;
-		last = pages < (double) rule->pages || c.rounds >= rule->rounds ||
+		last = pages < (double) rule->pages || c.rounds >= limit_of(rule) ||
 		       (rule->seconds > 0 && c.rounds > 1 && seconds > rule->seconds);
 		c.stop = pages < (double) rule->pages ? STOP_FEW_DIRTY : STOP_ROUND_LIMIT;
 		seconds += last ? request : 0;
@@ -293,6 +299,8 @@ play_all(const struct round *from, const struct stop_rule *rule, const struct li
 	struct course busy = play(from, rule, link, g, h, MARGIN);
 
 	ret->outlook = outlook_of(likely.stop, calm.stop, busy.stop);
+	if (rule->rounds == 0 && likely.stop == STOP_ROUND_LIMIT) /* it would not end */
+		return;
 	ret->rounds = likely.rounds;
 	ret->remaining_seconds = likely.seconds;
 	ret->downtime_seconds = likely.downtime;
@@ -308,7 +316,7 @@ forecast_make(const struct migration_record *r, size_t at, const struct stop_rul
 
 	forecast_init(ret);
 	ret->made = true;
-	if (!rule || from->n < 0 || from->n + 1 >= rule->rounds || !is_over(from))
+	if (!rule || from->n < 0 || from->n + 1 >= limit_of(rule) || !is_over(from))
 		return;
 	link = fit_link(r, at);
 	fit_guest(r, at, h, &guest);

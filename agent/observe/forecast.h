@@ -15,7 +15,7 @@ enum stop_rule_id {
 
 struct stop_rule {
 	const char *name;
-	int32_t rounds;
+	int32_t rounds; /* 0: no limit */
 	int64_t pages;
 	double seconds;
 };

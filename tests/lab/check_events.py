@@ -18,6 +18,8 @@ def check(tap, witness, journal):
             want.append('tracking_left_on')
         tap.equal([e['kind'] for e in of if e['kind'] not in ALSO], want,
                   '%s: what became of it was told, each thing once' % record['id'])
+        also = [e['kind'] for e in of if e['kind'] in ALSO]
+        tap.equal(len(also), len(set(also)), '%s: so was what else there was to tell' % record['id'])
         for e in of:
             if e['kind'] == 'tracking_left_on':
                 tap.ok('xenscope untrack %d' % record['domid'] in e['text'] and e['uuid'] == record['uuid'],

@@ -10,6 +10,7 @@
 #include "tests/tap.h"
 
 #define NOW 1793870100.25
+#define LIMIT 1.0 /* s of downtime */
 
 static struct migration_record r;
 static struct notice n;
@@ -73,7 +74,7 @@ static void
 test_begun(void)
 {
 	begin(DIRECTION_OUT);
-	ok(derive_kinds(&r) == KIND_BIT(NOTICE_STARTED), "a migration under way has begun, and that is all");
+	ok(derive_kinds(&r, LIMIT) == KIND_BIT(NOTICE_STARTED), "a migration under way has begun, and that is all");
 	derive(NOTICE_STARTED);
 	ok(is_text("kind", "migration_started") && is_text("severity", "info") &&
 		is_text("message_id", "XENSCOPE-M001") && is_text("source", "replay"),
@@ -90,9 +91,9 @@ test_begun(void)
 	derive(NOTICE_STARTED);
 	ok(says("Migration of domain 2 began.") && is_text("name", NULL), "a guest without a name has its number");
 	begin(DIRECTION_PROBE);
-	ok(derive_kinds(&r) == 0, "of a probe nothing is told, ");
+	ok(derive_kinds(&r, LIMIT) == 0, "of a probe nothing is told, ");
 	end(RESULT_COMPLETED, "");
-	ok(derive_kinds(&r) == 0, "also at its end: who asked for it knows");
+	ok(derive_kinds(&r, LIMIT) == 0, "also at its end: who asked for it knows");
 }
 
 static void
@@ -107,7 +108,7 @@ test_ended(void)
 	begin(DIRECTION_SAVE);
 	end(RESULT_COMPLETED, "");
 	r.downtime_seconds = 0.2034;
-	ok(derive_kinds(&r) == (KIND_BIT(NOTICE_STARTED) | KIND_BIT(NOTICE_COMPLETED)), "one that completed has both");
+	ok(derive_kinds(&r, LIMIT) == (KIND_BIT(NOTICE_STARTED) | KIND_BIT(NOTICE_COMPLETED)), "one that completed has both");
 	derive(NOTICE_COMPLETED);
 	ok(says("Save of ") && says("completed in 12.0 s, 2 rounds, downtime 0.203 s."), "its notice is a sentence");
 	ok(is_number("rounds", 2) && is_number("seconds", 12) && is_number("downtime_seconds", 0.2034) &&
@@ -121,7 +122,7 @@ test_ended(void)
 		begin(DIRECTION_OUT);
 		end(rows[i].result, "no room");
 		derive(NOTICE_FAILED);
-		ok(derive_kinds(&r) == (KIND_BIT(NOTICE_STARTED) | KIND_BIT(NOTICE_FAILED)) && says(rows[i].part) &&
+		ok(derive_kinds(&r, LIMIT) == (KIND_BIT(NOTICE_STARTED) | KIND_BIT(NOTICE_FAILED)) && says(rows[i].part) &&
 			is_text("result", record_result_name(rows[i].result)) && is_text("reason", "no room"),
 		    "%s, and says why: %s", record_result_name(rows[i].result), n.text);
 	}
@@ -132,9 +133,9 @@ test_left_on(void)
 {
 	begin(DIRECTION_OUT);
 	r.tracking_left_on = true;
-	ok(!(derive_kinds(&r) & KIND_BIT(NOTICE_LEFT_ON)), "tracking is not left on while the migration runs");
+	ok(!(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_LEFT_ON)), "tracking is not left on while the migration runs");
 	end(RESULT_FAILED, "");
-	ok(derive_kinds(&r) & KIND_BIT(NOTICE_LEFT_ON), "it is when it has ended so");
+	ok(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_LEFT_ON), "it is when it has ended so");
 	derive(NOTICE_LEFT_ON);
 	ok(is_text("exits", NULL) && is_text("way_out", "xenscope untrack 2") && says("xenscope untrack 2"),
 	    "untraced, its exits are unknown; the way out is named");
@@ -146,7 +147,7 @@ test_left_on(void)
 	ok(is_number("exits", 42) && is_number("traced_seconds", 1.5) && says("42 exits were traced in 1.5 s"),
 	    "traced, they are told");
 	r.direction = DIRECTION_PROBE;
-	ok(derive_kinds(&r) == KIND_BIT(NOTICE_LEFT_ON), "also of a probe");
+	ok(derive_kinds(&r, LIMIT) == KIND_BIT(NOTICE_LEFT_ON), "also of a probe");
 }
 
 static void
@@ -156,23 +157,28 @@ test_converging(void)
 	r.round[0].forecast.made = r.round[1].forecast.made = true;
 	r.round[0].forecast.outlook = OUTLOOK_DIVERGES;
 	r.round[1].forecast.outlook = OUTLOOK_CONVERGES;
-	ok(derive_kinds(&r) == KIND_BIT(NOTICE_STARTED), "the newest forecast counts");
+	ok(derive_kinds(&r, LIMIT) == KIND_BIT(NOTICE_STARTED), "the newest forecast counts");
 	r.round[1].forecast.outlook = OUTLOOK_DIVERGES;
 	r.round[1].forecast.downtime_seconds = 3.21;
 	r.round[1].forecast.rounds = 5;
-	ok(derive_kinds(&r) & KIND_BIT(NOTICE_NOT_CONVERGING), "one that does not converge is told while it runs");
+	ok(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_NOT_CONVERGING), "one that does not converge is told while it runs");
 	derive(NOTICE_NOT_CONVERGING);
 	ok(says("be paused for about 3.2 s") && is_number("rounds", 2) && is_number("expected_rounds", 5) &&
 		is_number("expected_downtime_seconds", 3.21) && is_number("time", NOW),
 	    "with what is expected");
 	r.round[1].forecast.downtime_seconds = NAN;
+	ok(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_NOT_CONVERGING), "so is one that will not end at all");
 	derive(NOTICE_NOT_CONVERGING);
-	ok(says("rounds, unless") && is_text("expected_downtime_seconds", NULL), "as far as that is known");
+	ok(says("pre-copy will not end, unless") && is_text("expected_downtime_seconds", NULL), "of which no pause is told");
+	r.round[1].forecast.downtime_seconds = LIMIT;
+	ok(!(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_NOT_CONVERGING)), "a pause up to the limit is nothing to warn of");
+	r.round[1].forecast.downtime_seconds = LIMIT + 0.01;
+	ok(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_NOT_CONVERGING), "a longer one is");
 	r.final.begun = true;
-	ok(!(derive_kinds(&r) & KIND_BIT(NOTICE_NOT_CONVERGING)), "but not once the guest is paused");
+	ok(!(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_NOT_CONVERGING)), "but not once the guest is paused");
 	r.final.begun = false;
 	end(RESULT_COMPLETED, "");
-	ok(!(derive_kinds(&r) & KIND_BIT(NOTICE_NOT_CONVERGING)), "nor at its end");
+	ok(!(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_NOT_CONVERGING)), "nor at its end");
 }
 
 static void
@@ -181,9 +187,9 @@ test_fallback(void)
 	begin(DIRECTION_OUT);
 	r.tracking_mode = TRACKING_EPT_WP;
 	r.mode_source = MODE_SOURCE_TRACE;
-	ok(!(derive_kinds(&r) & KIND_BIT(NOTICE_FALLBACK)), "write protection alone is nothing to tell");
+	ok(!(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_FALLBACK)), "write protection alone is nothing to tell");
 	str_copy(r.mode_note, sizeof(r.mode_note), "Xen fell back.");
-	ok(derive_kinds(&r) & KIND_BIT(NOTICE_FALLBACK), "on a host that uses PML it is");
+	ok(derive_kinds(&r, LIMIT) & KIND_BIT(NOTICE_FALLBACK), "on a host that uses PML it is");
 	derive(NOTICE_FALLBACK);
 	ok(says(": Xen fell back.") && is_text("note", "Xen fell back."), "as the trace's note has it");
 }

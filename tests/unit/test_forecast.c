@@ -116,7 +116,7 @@ test_working_set(void)
 static void
 test_rules(void)
 {
-	static const int64_t busy[] = {10000}, full[] = {10000, 10000}, fifty[] = {50}, seen[] = {9000, 9000, 9000, 9000, 9000};
+	static const int64_t busy[] = {10000}, full[] = {10000, 10000}, fifty[] = {50}, calm[] = {20000, 4000}, seen[] = {9000, 9000, 9000, 9000, 9000};
 	struct stop_rule rule;
 	struct forecast f;
 
@@ -133,8 +133,15 @@ test_rules(void)
 	ok(stop_rule_parse("30:256", &rule) == 0 && rule.rounds == 30 && rule.pages == 256 &&
 		after(100000, 10000, full, 2, &rule).rounds == 30,
 	    "or made of two numbers");
+	ok(stop_rule_parse("0:50", &rule) == 0, "one of them may be 0: no limit of rounds");
+	f = after(100000, 10000, full, 2, &rule);
+	ok(f.outlook == OUTLOOK_DIVERGES && f.rounds == UNSEEN && isnan(f.total_seconds) && isnan(f.downtime_seconds),
+	    "a migration that does not converge by that has no end that could be foretold");
+	f = after(100000, 10000, calm, 2, &rule);
+	ok(f.outlook == OUTLOOK_CONVERGES && f.rounds == 6 && f.downtime_seconds < 0.01,
+	    "another one goes on until it does: %d rounds", f.rounds);
 	ok(stop_rule_parse("xm", &rule) == -EINVAL && stop_rule_parse("5:", &rule) == -EINVAL &&
-		stop_rule_parse("0:50", &rule) == -EINVAL && stop_rule_parse("1001:50", &rule) == -EINVAL && stop_rule_parse(":50", &rule) == -EINVAL &&
+		stop_rule_parse("-1:50", &rule) == -EINVAL && stop_rule_parse("1001:50", &rule) == -EINVAL && stop_rule_parse(":50", &rule) == -EINVAL &&
 		stop_rule_parse("5:-1", &rule) == -EINVAL && stop_rule_parse("99999999999999999999:5", &rule) == -EINVAL,
 	    "anything else is refused");
 }

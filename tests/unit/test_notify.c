@@ -101,6 +101,22 @@ tick(double seconds, const char *boot_id)
 	notifier_sample(t, &fake->hv, s);
 }
 
+/* A record of a migration that runs, which does not converge: told already. */
+static void
+test_restarts(const struct migration_record *r)
+{
+	begin(false);
+	notifier_record(t, false, r);
+	ok(!*told(), "an agent that is restarted meanwhile does not tell it again");
+	end();
+	t = notifier_new(&config, false, NULL);
+	notifier_record(t, false, r);
+	ok(notifier_open(t, dir, getgid()) == 0 && !*told(), "nor one that sees the record before the file is open");
+	notifier_record(t, false, r);
+	ok(!*told(), "or later");
+	end();
+}
+
 static void
 test_records(void)
 {
@@ -117,9 +133,14 @@ test_records(void)
 	ok(!*told(), "nothing is told twice");
 	r.round[0].forecast.made = true;
 	r.round[0].forecast.outlook = OUTLOOK_DIVERGES;
+	r.round[0].forecast.downtime_seconds = 0.9;
 	notifier_record(t, false, &r);
-	ok(strstr(told(), "migration_not_converging: "), "a migration that will not converge is told while it runs");
+	ok(!*told(), "a migration that will not converge is nothing to warn of where its pause is short");
+	r.round[0].forecast.downtime_seconds = 1.1;
+	notifier_record(t, false, &r);
+	ok(strstr(told(), "migration_not_converging: "), "it is told while it runs where the pause is longer than downtime_limit");
 	end();
+	test_restarts(&r);
 	begin(false);
 	r.result = RESULT_FAILED;
 	r.tracking_left_on = true;
