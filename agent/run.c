@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/util.h"
 
-#define REPLAY_PERIOD 0.2 /* seconds between two looks into a capture */
+#define REPLAY_PERIOD 0.05 /* seconds between two looks into a capture */
 
 struct run {
 	const struct config *config;
