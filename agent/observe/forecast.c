@@ -9,7 +9,9 @@
 #include "base/util.h"
 
 #define MAX_PLAYED 1000	  /* rounds of a rule; those of one without a limit that are looked at */
-#define MAX_LEAST 256	  /* pages; more is no kernel's own */
+#define MAX_BACKGROUND 256 /* pages; more is no kernel's own */
+#define FIRST_BACKGROUND 60
+#define REST 0.5	  /* s: a guest at rest wakes up once a second, so that a shorter round likely finds nothing */
 #define MAX_POINTS 8	  /* newest rounds that tell how fast the guest dirties memory */
 #define SAME_LENGTH 1.25  /* rounds are of about the same length if they differ by less than this factor */
 #define SATURATION 2.0	  /* how bent the curve of dirtied pages is while only one round tells of it */
@@ -108,17 +110,18 @@ struct point {
 };
 
 struct guest {
-	struct point point[MAX_POINTS]; /* the shortest first */
+	struct point point[MAX_POINTS]; /* the shortest first; pages beside the background */
 	size_t n;
-	double least; /* pages, within however short a time */
+	double background; /* pages, within however short a time */
+	bool at_rest;	   /* what it wrote is no more than its kernel's own, now and then */
 };
 
-/* After each harvest a kernel writes its page tables, its clock and its stacks anew, so that no round finds less: what
- * none of this host's migrations fell below, nor this one. */
+/* After each harvest a kernel that runs writes its page tables, its clock and its stacks anew, whatever else the guest
+ * does: what none of this host's migrations fell below, nor this one. */
 static double
-least_of(const struct guest *g, const struct habit *h)
+background_of(const struct guest *g, const struct habit *h)
 {
-	double least = h->least.n ? MAX_LEAST : 0;
+	double least = h->least.n ? MAX_BACKGROUND : FIRST_BACKGROUND;
 
 	for (unsigned i = 0; i < h->least.n && i < MAX_NEWEST; i++)
 		least = fmin(least, h->least.v[i]);
@@ -155,7 +158,10 @@ fit_guest(const struct migration_record *r, size_t at, const struct habit *h, st
 		g->point[k] = (struct point){round->seconds, (double) round->pages_dirtied, i};
 		g->n++;
 	}
-	g->least = least_of(g, h);
+	g->at_rest = g->n > 0 && g->point[g->n - 1].pages <= MAX_BACKGROUND;
+	g->background = g->at_rest ? 0 : background_of(g, h);
+	for (size_t i = 0; i < g->n; i++)
+		g->point[i].pages -= g->background;
 }
 
 /* The curve through p, from the origin, that is a straight line for bend 0 and flat beyond p for a large one:
@@ -207,7 +213,7 @@ dirtied_by_curve(const struct guest *g, double t)
 static double
 dirtied(const struct guest *g, double t)
 {
-	return fmax(g->least, dirtied_by_curve(g, t));
+	return g->at_rest && t < REST ? 0 : g->background + dirtied_by_curve(g, t);
 }
 
 /* --- the pause --- */
@@ -258,19 +264,17 @@ play(const struct round *from, const struct stop_rule *rule, const struct link *
 	struct course c = {.stop = STOP_FEW_DIRTY, .rounds = from->n + 1};
 	double request = usual(&h->request, FIRST_REQUEST), final;
 	double pages = (double) from->pages_dirtied;
-	bool last = pages <= 0; /* then nothing is sent any more */
+	bool last = false;
 
-	if (last) {
-		c.seconds = request;
-		pages = dirtied(g, request) * factor;
-	}
 	while (!last) {
-		double seconds = link->fixed + pages * link->page;
+		bool none = pages < 0.5; /* then no round begins any more */
+		bool few = none || pages < (double) rule->pages;
+		double seconds = none ? 0 : link->fixed + pages * link->page;
 
-		c.rounds++;
-		last = pages < (double) rule->pages || c.rounds >= limit_of(rule) ||
+		c.rounds += !none;
+		last = few || c.rounds >= limit_of(rule) ||
 		       (rule->seconds > 0 && c.rounds > 1 && seconds > rule->seconds);
-		c.stop = pages < (double) rule->pages ? STOP_FEW_DIRTY : STOP_ROUND_LIMIT;
+		c.stop = few ? STOP_FEW_DIRTY : STOP_ROUND_LIMIT;
 		seconds += last ? request : 0;
 		c.seconds += seconds;
 		pages = dirtied(g, seconds) * factor;
@@ -347,7 +351,7 @@ forecast_expect(const struct migration_record *like, int64_t pages, const struct
 double
 forecast_rate(const struct migration_record *r)
 {
-	const struct habit none = {.page = {0, {0}}};
+	const struct habit none = {.least = {1, {0}}}; /* the background is a part of the rate */
 	double found = 0, drawn = 0;
 	struct guest guest = {.n = 0};
 
@@ -390,7 +394,9 @@ habit_learn(struct habit *h, const struct migration_record *r)
 		keep(&h->tail, r->final.seconds - link.page * dirtied(&guest, last->seconds));
 	if (!isnan(r->downtime_seconds))
 		keep(&h->after, r->downtime_seconds - r->final.seconds);
+	if (guest.at_rest)
+		return;
 	for (size_t i = 0; i < guest.n; i++)
-		least = fmin(least, guest.point[i].pages);
+		least = fmin(least, guest.point[i].pages + guest.background);
 	keep(&h->least, least);
 }

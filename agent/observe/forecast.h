@@ -38,7 +38,7 @@ struct habit {
 	struct newest tail;    /* the final pass, less the time for its pages, s: where those were few */
 	struct newest pace;    /* the final pass by the time that a round takes for its pages: where they were many */
 	struct newest after;   /* downtime beyond the final pass, s */
-	struct newest least;   /* pages that the calmest round dirtied */
+	struct newest least;   /* pages that the calmest round dirtied, of guests not at rest */
 	struct newest fixed, page; /* a round takes this and so much for each page, s */
 };
 
