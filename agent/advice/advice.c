@@ -43,6 +43,26 @@ struct search {
 	enum toolstack toolstack; /* of the newest migration */
 };
 
+/* A probe counts each page once: its intervals add up to what the guest dirties within longer and longer times. */
+static void
+add_up(struct migration_record *r)
+{
+	double seconds = 0, pages = 0;
+
+	for (size_t i = 0; i < r->n_rounds; i++) {
+		struct round *round = &r->round[i];
+
+		seconds += round->seconds;
+		pages += (double) round->pages_dirtied;
+		if (round->pages_dirtied < 0 || !(pages < MAX_POINT_PAGES)) {
+			r->n_rounds = i;
+			return;
+		}
+		round->seconds = seconds;
+		round->pages_dirtied = (int64_t) pages;
+	}
+}
+
 static bool
 look_at_line(void *arg, const char *line, size_t n)
 {
@@ -58,6 +78,8 @@ look_at_line(void *arg, const char *line, size_t n)
 	s->bytes += n;
 	if (record_parse(line, n, &r) < 0)
 		return true;
+	if (r.direction == DIRECTION_PROBE)
+		add_up(&r);
 	more = s->look(s, &r);
 	record_done(&r);
 	return more;

@@ -107,22 +107,22 @@ begin_record(struct migration_record *r, enum direction direction, double at)
 	r->started = r->ended = at;
 }
 
+/* Pages within a time of a guest that has a working set of what it dirties in 20 s. */
+static double
+pages_within(double rate, double seconds)
+{
+	return rate * 20 * (1 - exp(-seconds / 20));
+}
+
 static void
 write_probe(double at, double rate)
 {
 	struct migration_record r;
 
 	begin_record(&r, DIRECTION_PROBE, at);
-	for (int i = 0; i < 10; i++)
-		(void) add_round(&r, 1, rate);
+	for (int i = 0; i < 10; i++) /* each page counts once */
+		(void) add_round(&r, 1, pages_within(rate, i + 1) - pages_within(rate, i));
 	write_record(&r);
-}
-
-/* Pages within a time of a guest that has a working set of what it dirties in 20 s. */
-static double
-pages_within(double rate, double seconds)
-{
-	return rate * 20 * (1 - exp(-seconds / 20));
 }
 
 static void
