@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The journal's records against the independent observer's."""
+import check_seen
 
 MODES = {'pml': 'pml', 'wp': 'ept_wp', 'npt': 'npt_wp'}
 WORKING_SET = 16 * 256  # pages that the guest writes over and over
@@ -209,6 +210,7 @@ def check(tap, boot, witness, steps, journal):
             check_whole(tap, boot, step, record, episode)
         elif step == 'after_off':
             check_after_off(tap, boot, witness, record, episode)
+            check_seen.check(tap, step, boot != 'npt', witness.text('seen-after_off.txt'), [record])
         elif step == 'mid_round':
             check_mid_round(tap, boot, witness, record, episode)
         elif step == 'fail':

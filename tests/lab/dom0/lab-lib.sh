@@ -52,6 +52,12 @@ wait_guest() {
     ts "guest $1 runs"
 }
 
+# set_guest GUEST NAME WORDS: what the guest does from now on (guest/dirty.c); it answers
+set_guest() {
+    printf 'name=%s %s\n' "$2" "$3" > "$(xenstore-read "/local/domain/$(domid "$1")/console/tty")"
+    wait_for 20 grep -q "DOMU set name=$2 " "$GUEST_LOGS/guest-$1.log" "$GUEST_LOGS/guest-$1--incoming.log"
+}
+
 # migrate NAME [FILTER]: live, to this host. FILTER reads the stream and passes it on.
 # xl's messages: $LAB_OUT/migrate-NAME.log
 migrate() {
