@@ -69,7 +69,7 @@ read_flow(void *arg, uint64_t at, char *buf, size_t n)
 	size_t got = flow_read(arg, buf, n);
 
 	(void) at;
-	return got ? (ssize_t) got : MHD_CONTENT_READER_END_OF_STREAM;
+	return got ? (ssize_t) got : (ssize_t) MHD_CONTENT_READER_END_OF_STREAM; /* unsigned in 0.9.33 */
 }
 
 static void
@@ -279,7 +279,12 @@ on_connection(void *arg, struct MHD_Connection *c, void **context, enum MHD_Conn
 }
 #define NOTIFY_CONNECTION(h) MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 #else
-#define visit_of(c) NULL
+static struct visit *
+visit_of(struct MHD_Connection *c)
+{
+	(void) c;
+	return NULL;
+}
 #define NOTIFY_CONNECTION(h)
 #endif
 
@@ -451,14 +456,17 @@ http_new(
 static double
 open_connections(const struct http *h)
 {
-	double n = NAN;
+	double n = 0;
+
 #ifdef INFO_CONNECTIONS
-	n = 0;
 	for (size_t i = 0; i < h->n; i++) {
 		const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon[i], INFO_CONNECTIONS);
 
 		n += info ? info->num_connections : 0;
 	}
+#else
+	(void) h;
+	n = NAN;
 #endif
 	return n;
 }

@@ -168,7 +168,7 @@ activated(const int *fd, size_t n, const char *listen, const char *sock, pid_t w
 	pid = fork();
 	if (pid == 0) {
 		struct serve_sockets s;
-		char where[256], number[16];
+		char where[256], number[24];
 
 		(void) dup2(out[1], 100);
 		for (size_t i = 0; i < n; i++)
