@@ -226,7 +226,13 @@ uuid_bytes(const char *text, uint8_t *ret_bytes)
 void
 uuid_format(const uint8_t *u, char *ret_text)
 {
-	(void) snprintf(ret_text, 37,
-	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
-	    u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	static const char digit[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*ret_text++ = '-';
+		*ret_text++ = digit[u[i] >> 4];
+		*ret_text++ = digit[u[i] & 0xf];
+	}
+	*ret_text = '\0';
 }
