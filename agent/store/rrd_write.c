@@ -20,6 +20,7 @@
 #define FILE_MODE 0640
 #define DIR_MODE 0750
 #define MAX_MADE 32 /* files made in a tick: each is about a megabyte and an fsync */
+#define MAX_LOOKED 32 /* files looked at in a tick: an agent that has just started has other things to do */
 #define MAX_DUE 32  /* files written at a stretch: what is pending of them is in memory */
 #define NEW_SUFFIX ".new"
 
@@ -58,7 +59,8 @@ struct store {
 	struct files files[RRD_KINDS];
 	uint64_t ticks, turn;
 	double now;    /* the newest tick */
-	unsigned made; /* in this tick */
+	unsigned looked, made; /* in this tick */
+	bool put_off;	       /* some were not */
 	bool ahead;    /* a file is, of the clock */
 	int failed;    /* -errno of what failed last */
 	struct due due[MAX_DUE];
@@ -102,7 +104,7 @@ file_find(struct files *all, const char *uuid)
 	for (size_t i = 0; i < all->n; i++) {
 		size_t at = (all->next + i) % all->n;
 
-		if (strcmp(all->file[at]->uuid, uuid) == 0) {
+		if (all->file[at]->uuid[0] == uuid[0] && strcmp(all->file[at]->uuid, uuid) == 0) {
 			all->next = at + 1;
 			return all->file[at];
 		}
@@ -135,6 +137,7 @@ file_get(struct store *s, enum rrd_kind kind, const char *uuid)
 		uuid_bytes(text, f->bytes);
 	f->due = s->ticks + 1 +
 		 s->turn++ / WAL_NEIGHBOURS % WAL_BATCH; /* so that each tick writes some */
+	f->progress.where = all->n; /* files are in the order of the tick that they were first in */
 	all->file[all->n++] = f;
 	all->next = all->n;
 	return f;
@@ -232,7 +235,7 @@ static void
 adopt(struct file *f, const struct rrd_shape *shape)
 {
 	sources_of(f->kind, shape, &f->sources);
-	f->progress = (struct progress){.last_up = shape->last_up};
+	f->progress = (struct progress){.last_up = shape->last_up, .where = f->progress.where};
 	f->known = true;
 }
 
@@ -391,15 +394,21 @@ add_due(struct store *s, struct file *f, const char *path)
 static void
 write_file(struct store *s, struct file *f, bool all)
 {
+	bool now = all || is_gone(s, f), due = now || s->ticks >= f->due;
 	char path[RRD_PATH_SIZE];
-	int r = rrd_path(path, s->dir, f->kind, f->uuid);
+	int r;
 
-	rrd_clear_error();
-	if (r == 0 && !f->known)
-		r = prepare(s, f, path);
-	if (r == -EBUSY)
+	if (f->known && !due)
 		return;
-	if (r == 0 && (all || is_gone(s, f) || s->ticks >= f->due))
+	rrd_clear_error();
+	r = rrd_path(path, s->dir, f->kind, f->uuid);
+	if (r == 0 && !f->known)
+		r = now || s->looked++ < MAX_LOOKED ? prepare(s, f, path) : -EBUSY;
+	if (r == -EBUSY) {
+		s->put_off = true;
+		return;
+	}
+	if (r == 0 && due)
 		r = add_due(s, f, path);
 	if (r < 0)
 		failed(s, f, r);
@@ -412,8 +421,8 @@ write_file(struct store *s, struct file *f, bool all)
 static int
 write_files(struct store *s, bool all)
 {
-	s->made = 0;
-	s->ahead = false;
+	s->looked = s->made = 0;
+	s->put_off = s->ahead = false;
 	wal_states_begin(s->wal);
 	for (enum rrd_kind k = 0; k < RRD_KINDS; k++)
 		for (size_t i = 0; i < s->files[k].n; i++)
@@ -545,10 +554,12 @@ store_open(const char *dir, unsigned step, gid_t gid, struct store **ret)
 	s->gid = gid;
 	s->wal = wal;
 	s->now = wal_newest(wal);
-	r = wal_recover(wal, recover, s);
-	if (r < 0)
-		log_warn(PART, "%s: the log of ticks cannot be read: %s", dir, strerror(-r));
-	(void) store_flush(s);
+	if (!wal_is_settled(wal)) {
+		r = wal_recover(wal, recover, s);
+		if (r < 0)
+			log_warn(PART, "%s: the log of ticks cannot be read: %s", dir, strerror(-r));
+		(void) store_flush(s);
+	}
 	*ret = s;
 	return 0;
 }
@@ -558,9 +569,10 @@ store_close(struct store *s)
 {
 	if (!s)
 		return;
-	(void) store_flush(s);
-	wal_states_begin(s->wal);
-	(void) wal_states_end(s->wal);
+	if (store_flush(s) == 0 && !s->put_off) {
+		wal_states_begin(s->wal);
+		(void) wal_states_end(s->wal);
+	}
 	forget(s, true);
 	for (enum rrd_kind k = 0; k < RRD_KINDS; k++)
 		free(s->files[k].file);

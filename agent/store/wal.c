@@ -239,12 +239,22 @@ wal_open(const char *dir, gid_t gid, struct wal **ret)
 	return r;
 }
 
+bool
+wal_is_settled(const struct wal *w)
+{
+	struct wal_record r;
+
+	return w->now.end > (off_t) sizeof(w->now.head) &&
+	       read_at(w->now.fd, &r, sizeof(r), w->now.last) == sizeof(r) && r.type == WAL_STATES &&
+	       r.size == sizeof(r) && r.boot == w->boot;
+}
+
 /* What is done with the states of files. A kill can only break off the updates that came after the
  * last of them; a power cut may have left half of each that the kernel had not written down. */
 struct recovery {
 	double since;  /* -INFINITY: only the last states count */
 	double oldest; /* what came after an older state is not in the log */
-	struct wal_record *last;
+	struct wal_file last; /* ends where these begin; no descriptor: there are none */
 	wal_object_fn *fn;
 	void *arg;
 };
@@ -278,12 +288,14 @@ recover_file(struct recovery *v, const struct wal_file *f)
 		if (read_at(at.fd, &head, sizeof(head), at.end) != sizeof(head) ||
 		    head.size < sizeof(head))
 			return -EIO;
-		if (head.type != WAL_STATES || head.at < v->since || wal_record_read(&at, &r) < 0)
+		if (head.type != WAL_STATES || head.at < v->since)
 			continue;
-		if (!isinf(v->since))
+		if (isinf(v->since)) {
+			v->last = at;
+		} else if (wal_record_read(&at, &r) == 0) {
 			recover_states(v, r);
-		free(v->last);
-		v->last = r;
+			free(r);
+		}
 	}
 	return 0;
 }
@@ -314,17 +326,18 @@ wal_recover(struct wal *w, wal_object_fn *fn, void *arg)
 	struct recovery v = {
 	    .since = same_boot ? -INFINITY : wal_newest(w) - RECENT,
 	    .oldest = w->old.n > 0 ? w->old.tick[0].at : -INFINITY,
+	    .last = {.fd = -1},
 	    .fn = fn,
 	    .arg = arg,
 	};
+	_cleanup_(freep) struct wal_record *last = NULL;
 	size_t n = w->old.n + w->now.n;
 	int r = recover_file(&v, &w->old);
 
 	if (r == 0)
 		r = recover_file(&v, &w->now);
-	if (same_boot && v.last)
-		recover_states(&v, v.last);
-	free(v.last);
+	if (v.last.fd >= 0 && wal_record_read(&v.last, &last) == 0)
+		recover_states(&v, last);
 	for (size_t i = n > 2 ? n - 2 : 0; i < n && r == 0; i++)
 		r = i < w->old.n ? recover_tick(&w->old, &w->old.tick[i], fn, arg)
 				 : recover_tick(&w->now, &w->now.tick[i - w->old.n], fn, arg);

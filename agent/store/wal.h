@@ -39,6 +39,10 @@ void wal_close(struct wal *w);
 /* The time of the newest tick; -INFINITY: there is none. */
 double wal_newest(const struct wal *w);
 
+/* True if the last record of all says that no updates are under way, as a store writes when it is closed and every file
+ * has what the log has, and the machine has run ever since. */
+bool wal_is_settled(const struct wal *w);
+
 /* Hands out files' states before updates that may be there by half, oldest first, and then the
  * objects of the last two ticks (state is NULL): all that may have something in the log that its
  * file has not. -errno. */

@@ -161,10 +161,10 @@ wal_file_check(struct wal_file *f, const char *name, uint32_t boot)
 		    name, (long long) f->end, (long long) st.st_size);
 		if (ftruncate(f->fd, f->end) < 0)
 			return -errno;
+		f->end = sizeof(f->head);
+		f->n = 0;
+		wal_file_scan(f);
 	}
-	f->end = sizeof(f->head);
-	f->n = 0;
-	wal_file_scan(f);
 	return 0;
 }
 

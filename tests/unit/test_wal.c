@@ -24,6 +24,7 @@
 
 #define T0 1700000003.7 /* not at the edge of a step */
 #define GUESTS 3
+#define MANY 70 /* files are more than are made in a tick and when it is closed */
 #define WAL_HEAD_SIZE (8 + 4 * sizeof(uint32_t) + RRD_KINDS * MAX_SOURCES * RRD_NAME_SIZE)
 #define KILLS 12 /* XENSCOPE_KILLS: more of them */
 
@@ -476,6 +477,47 @@ test_gone(void)
 	store_close(s);
 }
 
+static bool
+is_settled(const char *dir)
+{
+	struct wal *w = NULL;
+	bool settled = wal_open(in(dir, ""), getgid(), &w) == 0 && wal_is_settled(w);
+
+	wal_close(w);
+	return settled;
+}
+
+static void
+test_settled(void)
+{
+	struct sample *many = sample_of(7, 0);
+	struct store *s;
+
+	run_and_kill("settled", 0, 5);
+	ok(!is_settled("settled"), "what was killed has not settled its log");
+	store_close(open_store("settled"));
+	ok(is_settled("settled"), "what was closed has");
+	(void) unlink(in("settled", guest_file(0)));
+	s = open_store("settled");
+	ok(access(in("settled", guest_file(0)), F_OK) < 0, "no file is looked at then when it is opened");
+	ok(put(s, 5, 0) == 0 && access(in("settled", guest_file(0)), F_OK) == 0, "but with the first tick");
+	store_close(s);
+	ok(is_settled("settled") && near_to(last_up("settled", guest_file(0)), time_of(5)) &&
+		near_to(last_up("settled", guest_file(2)), time_of(5)),
+	    "after which all have all");
+	for (int i = GUESTS; i < MANY; i++)
+		str_copy(sample_add_domain(many)->uuid, sizeof(many->domain->uuid), guest(i));
+	s = open_store("settled");
+	(void) store_write(s, many);
+	store_close(s);
+	ok(!is_settled("settled"), "while files are still to be made it does not settle");
+	s = open_store("settled");
+	ok(access(in("settled", guest_file(MANY - 1)), F_OK) == 0, "and they are made when it is opened again");
+	store_close(s);
+	ok(is_settled("settled"), "which settles it");
+	sample_free(many);
+}
+
 /* Where the file has the time of its newest value. */
 static off_t
 live_at(const char *text, size_t n)
@@ -532,6 +574,7 @@ main(void)
 	test_no_log();
 	test_gone();
 	test_states();
+	test_settled();
 	remove_tree(top);
 	return done_testing();
 }
