@@ -17,17 +17,11 @@ import time
 import urllib.request
 import zlib
 
+sys.dont_write_bytecode = True
+import tap  # noqa: E402
+from tap import ok  # noqa: E402
+
 VECTOR, RACE, AGENT, CAPTURE = sys.argv[1:]
-done = failed = 0
-
-
-def ok(cond, claim, detail=""):
-    global done, failed
-    done += 1
-    failed += not cond
-    print("%sok %d - %s" % ("" if cond else "not ", done, claim), flush=True)
-    if not cond and detail:
-        print("# %s" % str(detail).replace("\n", "\n# "), flush=True)
 
 
 class Refused(Exception):
@@ -220,8 +214,7 @@ def main():
     finally:
         shutil.rmtree(directory)
         shutil.rmtree(state)
-    print("1..%d" % done)
-    sys.exit(failed > 0)
+    tap.end()
 
 
 main()
