@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* publish_race DIR SECONDS: writes the page for xcp-rrdd as fast as it can, while guests come, go, and come back. Each
- * value tells whose it is and when it was: 1e6 x tick + 100 x guest + the row's place in its scope (the host is guest 0);
+/* publish_race DIR: writes the page for xcp-rrdd as fast as it can, while guests come, go, and come back, until its
+ * standard input ends. Each value tells whose it is and when it was: 1e6 x tick + 100 x guest + the row's place in its scope (the host is guest 0);
  * the time of the page is the tick. A name's row is printed before, "NAME ROW" in a line. */
 #include <config.h>
 
-#include "base/parse.h"
+#include <poll.h>
+
 #include "publish/rrdd.h"
 #include "tests/made_up.h"
 
@@ -34,20 +35,27 @@ make_sample(unsigned tick)
 	return s;
 }
 
+static bool
+input_ended(void)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return poll(&p, 1, 0) != 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct rrdd *p;
-	double seconds = 0, end;
 	unsigned tick = 0;
 
-	if (argc != 3 || parse_seconds(argv[2], &seconds) < 0)
+	if (argc != 2)
 		return 2;
 	for (size_t i = 0; i < METRIC_COUNT; i++)
 		(void) printf("%s %zu\n", metric_table[i].name, i - metric_scopes[metric_scope_of((enum metric_id) i)].first);
 	(void) fflush(stdout);
 	p = rrdd_new(argv[1]);
-	for (end = tick_now().mono + seconds; tick_now().mono < end;) {
+	while (!input_ended()) {
 		struct sample *s = make_sample(++tick);
 
 		rrdd_publish(p, s);
