@@ -69,8 +69,8 @@ count_guests(const json_t *answer, const char *feature, struct report *r)
 static void
 judge_feature(const struct check *c, const json_t *answer, struct report *r)
 {
-	static const struct figure guests_off = {"guests_off", "", NULL, NULL}, guests_on = {"guests_on", "", NULL, NULL},
-				   guests_unknown = {"guests_unknown", "", NULL, NULL}, in_xen = {"xen", "", NULL, NULL};
+	static const struct figure off = {"guests_off", "", NULL, NULL}, on = {"guests_on", "", NULL, NULL};
+	static const struct figure unknown = {"guests_unknown", "", NULL, NULL}, xen = {"xen", "", NULL, NULL};
 	json_t *features = json_object_get(answer, "features");
 	const json_t *f = json_object_get(features, c->feature);
 	struct guests g;
@@ -89,10 +89,10 @@ judge_feature(const struct check *c, const json_t *answer, struct report *r)
 	add_reason(r, f);
 	g = count_guests(answer, c->feature, r);
 	report_text(r, ", guests: %u on, %u off, %u unknown", g.on, g.off, g.unknown);
-	report_figure(r, &guests_off, g.off);
-	report_figure(r, &guests_on, g.on);
-	report_figure(r, &guests_unknown, g.unknown);
-	report_figure(r, &in_xen, yes_or_no(f, "xen"));
+	report_figure(r, &off, g.off);
+	report_figure(r, &on, g.on);
+	report_figure(r, &unknown, g.unknown);
+	report_figure(r, &xen, yes_or_no(f, "xen"));
 }
 
 /* Its absence costs time and opens nothing: a warning. */
@@ -254,9 +254,8 @@ judge_overhead(const struct check *c, const json_t *answer, struct report *r)
 		if (isnan(ratio))
 			continue;
 		report_text(r, "%s%.3g %% by %s", isnan(worst) ? "" : ", ", ratio * 100, mode);
-		report_detail(r, "%s: %g measured, %g exits and %g recalculations each 1000 pages, %g cycles a page", mode,
-		    number(m, "measured"), number(m, "exits_per_kpage"), number(m, "recalc_exits_per_kpage"),
-		    number(m, "cycles_per_page"));
+		report_detail(r, "%s: %g migrations and probes, of %g pages", mode, number(m, "measured"),
+		    number(m, "pages_dirtied"));
 		worst = fmax(worst, ratio * 100);
 	}
 	report_text(r, isnan(worst) ? "not measured since the host booted" : " of the guests' CPU time");

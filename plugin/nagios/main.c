@@ -271,7 +271,8 @@ check_thresholds(struct report *r)
 int
 main(int argc, char **argv)
 {
-	struct options o = {.target = {.url = DEFAULT_URL}, .seconds = DEFAULT_SECONDS, .check.minutes = DEFAULT_MINUTES};
+	struct options o = {
+	    .target = {.url = DEFAULT_URL}, .seconds = DEFAULT_SECONDS, .check = {.minutes = DEFAULT_MINUTES}};
 	char service[MAX_FEATURE + 1] = "", token[MAX_TOKEN + 1];
 	struct report r = {.service = service, .thresholds = &o.thresholds};
 	int status = parse_options(argc, argv, &o);

@@ -5,32 +5,17 @@ writes what they are compared with, as in XenAPIPlugin.py. At last the real agen
 xapi_plugin.py PROGRAM AGENT; TAP on standard output."""
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 import xmlrpc.client
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from plugin_test import DIR, Agent, RealAgent, ok, run_all, says_once
+
 PROGRAM = os.path.abspath(sys.argv[1])
 AGENT = os.path.abspath(sys.argv[2])
-CAPTURE = os.path.join(HERE, "..", "fuzz", "corpus", "capture", "joined-torn.jsonl")
 SESSION = "OpaqueRef:12345678-1234-1234-1234-123456789abc"
-DIR = tempfile.mkdtemp(prefix="xenscope-plugin.")
-done = failed = 0
-
-
-def ok(cond, claim, detail=""):
-    global done, failed
-    done += 1
-    failed += not cond
-    print("%sok %d - %s" % ("" if cond else "not ", done, claim))
-    if not cond:
-        print("# %s" % str(detail).replace("\n", "\n# "))
 
 
 def run(arguments, path, **options):
@@ -57,39 +42,6 @@ def fails(path, code, word, claim, function, **arguments):
     ok(reply["Status"] == "Failure" and words[0] == code and word in " ".join(words), claim, reply)
 
 
-class Agent:
-    def __init__(self, scenario):
-        self.path = os.path.join(DIR, scenario)
-        self.process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "fixture_server.py"), "--scenario", scenario,
-                                         "--unix", self.path], stdout=subprocess.PIPE)
-        self.process.stdout.readline()
-
-    def __enter__(self):
-        return self.path
-
-    def __exit__(self, *args):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-
-def says_once(text):
-    """A socket whose other end says this to one client, and is gone."""
-    path = os.path.join(DIR, "once-%d" % len(os.listdir(DIR)))
-    s = socket.socket(socket.AF_UNIX)
-    s.bind(path)
-    s.listen(1)
-
-    def serve():
-        c, _ = s.accept()
-        c.recv(4096)
-        c.sendall(text)
-        c.close()
-        s.close()
-    threading.Thread(target=serve, daemon=True).start()
-    return path
-
-
 def answers():
     with Agent("quiet") as path:
         reply = call(path, "features")
@@ -113,7 +65,9 @@ def answers():
 
 def failures():
     fails(os.path.join(DIR, "nothing"), "XENSCOPE_AGENT_DOWN", "systemctl start xenscoped", "no agent: how to start it", "features")
-    fails(os.path.join(DIR, "quiet"), "XENSCOPE_AGENT_DOWN", "refused", "an agent that has died", "features")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(os.path.join(DIR, "dead"))
+    fails(os.path.join(DIR, "dead"), "XENSCOPE_AGENT_DOWN", "refused", "an agent that has died", "features")
     with Agent("error") as path:
         fails(path, "XENSCOPE_AGENT_ERROR", "no sample yet", "an error of the agent comes with its own words", "features")
     whole = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"a":1\r\n1\r\n}\r\n0\r\n\r\n'
@@ -134,30 +88,14 @@ def failures():
 
 
 def real_agent():
-    path = os.path.join(DIR, "http.sock")
-    agent = subprocess.Popen([AGENT, "--config=/dev/null", "--replay=" + CAPTURE, "--socket=" + path, "--listen=", "--xapi_socket=",
-                              "--dashboard_dir=", "--state_dir=" + os.path.join(DIR, "state")], stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and agent.poll() is None and b"Success" not in run([xmlrpc.client.dumps(
-                (SESSION, {}), "features")], path).stdout:
-            time.sleep(0.1)
-        features = json.loads(call(path, "features").get("Value", "{}"))
+    def has_figures(path):
+        return b"Success" in run([xmlrpc.client.dumps((SESSION, {}), "features")], path).stdout
+    with RealAgent(AGENT, has_figures) as agent:
+        features = json.loads(call(agent.path, "features").get("Value", "{}"))
         ok(features.get("source") == "replay" and features["features"]["smap"]["title"] == "Supervisor Mode Access Prevention",
            "the real agent's features come through", features)
-        migrations = json.loads(call(path, "migrations", limit="3", uuid="00000000-0000-4000-8000-000000000001").get("Value", "{}"))
+        migrations = json.loads(call(agent.path, "migrations", limit="3", uuid="00000000-0000-4000-8000-000000000001").get("Value", "{}"))
         ok(isinstance(migrations.get("migrations"), list), "and its migrations: it knows the plugin's parameters", migrations)
-    finally:
-        agent.terminate()
-        said = agent.communicate()[1].decode()
-    ok(agent.returncode == 0, "and it ends in order", said)
 
 
-try:
-    answers()
-    failures()
-    real_agent()
-finally:
-    shutil.rmtree(DIR)
-print("1..%d" % done)
-sys.exit(failed > 0)
+run_all(answers, failures, real_agent)

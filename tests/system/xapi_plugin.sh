@@ -1,4 +1,4 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 command -v python3 > /dev/null || { echo '1..0 # SKIP no python3 here'; exit 0; }
-exec python3 "${srcdir:-.}/tests/system/xapi_plugin.py" "${builddir:-.}/plugin/xapi/xenscope" "${builddir:-.}/agent/xenscoped"
+exec python3 -B "${srcdir:-.}/tests/system/xapi_plugin.py" "${builddir:-.}/plugin/xapi/xenscope" "${builddir:-.}/agent/xenscoped"

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+command -v python3 > /dev/null || { echo '1..0 # SKIP no python3 here'; exit 0; }
+exec python3 -B "${srcdir:-.}/tests/system/check_xenscope.py" "${builddir:-.}/plugin/nagios/check_xenscope" \
+    "${builddir:-.}/agent/xenscoped" "${builddir:-.}/agent/xenscope"
