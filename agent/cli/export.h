@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Records for other programs: JSON lines, a whole record each; or CSV (RFC 4180, but lines end with a line feed
- * alone), a line each with what is no list. Null is empty there, and a text that a spreadsheet would take for a
- * formula gets a ' before it. */
+#include "cli/csv.h"
+
+/* Records for other programs: JSON lines, a whole record each; or CSV (csv.h), a line each with what is no list. */
 enum export { EXPORT_NONE, EXPORT_JSONL, EXPORT_CSV };
 
 /* "jsonl" or "csv". -EINVAL. */
@@ -17,5 +17,8 @@ int export_parse(const char *text, enum export *ret);
 /* What comes before the first record. */
 void export_begin(enum export form, FILE *f);
 void export_record(enum export form, const json_t *record, FILE *f);
+
+/* The latter. */
+extern const struct csv migrations_csv;
 
 #endif

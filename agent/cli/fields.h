@@ -50,15 +50,17 @@ cell_number(struct table *t, double v, const char *unit)
 		table_cellf(t, fabs(v) < 10 ? "%.3f%s" : "%.1f%s", v, unit);
 }
 
+/* As short as tells it: of today the time alone. */
 static inline void
 cell_time(struct table *t, double v)
 {
-	time_t seconds = isnan(v) ? 0 : (time_t) v;
+	time_t seconds = isnan(v) ? 0 : (time_t) v, now = time(NULL);
 	char when[32] = "";
-	struct tm tm;
+	struct tm tm, today;
 
-	if (!isnan(v) && localtime_r(&seconds, &tm))
-		(void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	if (!isnan(v) && localtime_r(&seconds, &tm) && localtime_r(&now, &today))
+		(void) strftime(when, sizeof(when),
+		    tm.tm_yday == today.tm_yday && tm.tm_year == today.tm_year ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &tm);
 	table_cell(t, when);
 }
 

@@ -2,14 +2,13 @@
 #include <config.h>
 #include "cli/migrations.h"
 
-#include <ctype.h>
-
 #include "base/strbuf.h"
 #include "base/tick.h"
 #include "base/util.h"
 #include "cli/commands.h"
 #include "cli/fields.h"
 #include "cli/logs.h"
+#include "cli/query.h"
 #include "cli/show.h"
 
 #define MAX_PAGE 1000 /* records that the agent gives at once */
@@ -28,18 +27,6 @@ set_filter(const struct migrations_options *o, struct journal_filter *f)
 			return EXIT_USAGE;
 		}
 	return EXIT_OK;
-}
-
-/* Percent-encoded, RFC 3986. */
-static void
-add_parameter(struct strbuf *b, const char *name, const char *value)
-{
-	strbuf_printf(b, "%c%s=", b->text && strchr(b->text, '?') ? '&' : '?', name);
-	for (; *value; value++)
-		if (isalnum((unsigned char) *value) || strchr("-._~", *value))
-			strbuf_add(b, value, 1);
-		else
-			strbuf_printf(b, "%%%02X", (unsigned char) *value);
 }
 
 /* limit: 0 for the agent's own. cursor: "" for the first page. */
@@ -107,6 +94,8 @@ show_answer(const struct migrations_options *o, const json_t *answer, FILE *f)
 	} else if (o->json) {
 		(void) json_dumpf(answer, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 		(void) putc('\n', f);
+	} else if (o->csv) {
+		csv_answer(&migrations_csv, answer, f);
 	} else {
 		show_migrations(answer, terminal_width(f), f);
 	}

@@ -9,7 +9,7 @@ struct migrations_options {
 	const char *criterion[JOURNAL_CRITERIA]; /* as given, in the order of journal_criteria; NULL: not */
 	uint64_t limit;				 /* 0: not given */
 	enum export form;
-	bool json; /* the answer as it is */
+	bool json, csv; /* the answer as it is; its list as CSV */
 	char *const *log; /* n_logs files to read in the agent's stead */
 	size_t n_logs;
 

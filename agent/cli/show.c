@@ -19,10 +19,11 @@ guest_word(const json_t *domain, const char *feature)
 
 /* Guests, and in how many of those that are known the kernel uses the feature. */
 static void
-show_guests(const json_t *features, const char *name, FILE *f)
+tell_guests(const json_t *features, const char *name, char *buf, size_t size)
 {
 	const json_t *domains = json_object_get(features, "domains");
 	unsigned guests = 0, known = 0, active = 0;
+	int n;
 
 	for (size_t i = 0; i < json_array_size(domains); i++) {
 		const json_t *d = json_array_get(domains, i);
@@ -35,66 +36,49 @@ show_guests(const json_t *features, const char *name, FILE *f)
 		active += strcmp(word, "yes") == 0;
 	}
 	if (guests == 0)
-		(void) fprintf(f, "no guests");
+		n = snprintf(buf, size, "no guests");
 	else
-		(void) fprintf(f, "on in %u of %u guest%s", active, guests, guests == 1 ? "" : "s");
+		n = snprintf(buf, size, "%u of %u guest%s", active, guests, guests == 1 ? "" : "s");
 	if (known < guests)
-		(void) fprintf(f, " (%u unknown)", guests - known);
+		(void) snprintf(buf + n, size - (size_t) n, " (%u unknown)", guests - known);
 }
 
 static void
-show_feature_line(const json_t *features, const char *name, const char *title, FILE *f)
+show_feature_line(const json_t *features, const char *name, const char *title, unsigned width, FILE *f)
 {
 	const json_t *s = json_object_get(json_object_get(features, "features"), name);
 	const char *reason = text(s, "reason");
+	char guests[64];
 
-	(void) fprintf(f, "%-12sCPU ", title);
-	print_visible(text(s, "cpu"), f);
-	(void) fprintf(f, ", Xen ");
-	print_visible(text(s, "xen"), f);
-	if (*reason) {
-		(void) fprintf(f, " (");
-		print_visible(reason, f);
-		(void) fprintf(f, ")");
-	}
-	(void) fprintf(f, ", offered to HVM ");
-	print_visible(text(s, "hvm"), f);
-	(void) fprintf(f, " and PV ");
-	print_visible(text(s, "pv"), f);
-	(void) fprintf(f, ", ");
-	show_guests(features, name, f);
-	(void) fputc('\n', f);
+	tell_guests(features, name, guests, sizeof(guests));
+	print_field(f, width, title, "CPU %s, Xen %s%s%s%s, offered to HVM %s and PV %s, %s%s", text(s, "cpu"),
+	    text(s, "xen"), *reason ? " (" : "", reason, *reason ? ")" : "", text(s, "hvm"), text(s, "pv"),
+	    strcmp(guests, "no guests") == 0 ? "" : "on in ", guests);
 }
 
 static void
-show_pml_line(const json_t *features, FILE *f)
+show_pml_line(const json_t *features, unsigned width, FILE *f)
 {
 	const json_t *pml = json_object_get(features, "pml");
 	const char *state = text(pml, "state"), *reason = text(pml, "reason");
 
-	(void) fprintf(f, "PML         ");
-	print_visible(strcmp(state, "in_use") == 0 ? "in use" : state, f);
-	(void) fprintf(f, " (");
-	print_visible(*reason ? reason : text(pml, "source"), f);
-	(void) fprintf(f, ")\n");
+	print_field(f, width, "PML", "%s (%s)", strcmp(state, "in_use") == 0 ? "in use" : state,
+	    *reason ? reason : text(pml, "source"));
 }
 
-/* That of the newest migration for which it is known. */
+/* That of the newest migration which was tracked and for which it is known. */
 static void
-show_mode_line(const json_t *list, FILE *f)
+show_mode_line(const json_t *list, unsigned width, FILE *f)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *m = json_array_get(list, i);
-		const char *mode = text(m, "tracking_mode");
+		const char *mode = text(json_array_get(list, i), "tracking_mode");
 
-		if (*mode && strcmp(mode, "unknown") != 0) {
-			(void) fprintf(f, "Tracking    ");
-			print_visible(mode, f);
-			(void) fprintf(f, " in the newest migration or save\n");
+		if (*mode && strcmp(mode, "unknown") != 0 && strcmp(mode, "off") != 0) {
+			print_field(f, width, "Tracking", "%s in the newest live migration", mode);
 			return;
 		}
 	}
-	(void) fprintf(f, "Tracking    no migration seen yet\n");
+	print_field(f, width, "Tracking", "no live migration seen yet");
 }
 
 static bool
@@ -103,16 +87,18 @@ is_running(const json_t *m)
 	return strcmp(text(m, "result"), "running") == 0;
 }
 
-/* Of one under way what is expected, of one that completed how far that was off. */
+/* Of one under way what is expected, of one that completed how far that was off, of any other why. */
 static void
-cell_forecast(struct table *t, const json_t *m)
+cell_note(struct table *t, const json_t *m)
 {
 	const json_t *all = json_object_get(m, "forecast"), *f = json_array_get(all, json_array_size(all) - 1);
 	double off = number(json_object_get(m, "forecast_error"), "total_ratio");
 	const char *converges = text(f, "converges");
 
-	if (!isnan(off))
-		table_cellf(t, "time %.0f%% off", 100 * off);
+	if (*text(m, "reason"))
+		table_cell(t, text(m, "reason"));
+	else if (!isnan(off))
+		table_cellf(t, "forecast off by %.0f %%", 100 * off);
 	else if (!is_running(m) || isnan(number(f, "rounds")))
 		table_cell(t, NULL);
 	else
@@ -140,20 +126,20 @@ add_migration(struct table *t, const json_t *m, double now)
 	table_cell(t, text(m, "direction"));
 	table_cell(t, text(m, "tracking_mode"));
 	cell_time(t, number(m, "started"));
-	cell_number(t, end - number(m, "started"), " s");
+	/* one that has just begun may be younger than the sample */
+	cell_number(t, isnan(end) ? NAN : fmax(0, end - number(m, "started")), " s");
 	cell_number(t, isnan(begun) ? (double) json_array_size(rounds) : begun, "");
 	cell_number(t, number(last, "pages_dirtied"), "");
 	cell_number(t, number(json_object_get(m, "final"), "pages"), "");
 	cell_number(t, number(m, "downtime_seconds"), " s");
-	cell_forecast(t, m);
-	table_cell(t, text(m, "reason"));
+	cell_note(t, m);
 }
 
 static void
 show_list(const json_t *answer, unsigned width, FILE *f)
 {
-	static const char *const titles[] = {"RESULT", "~NAME", "DIRECTION", "TRACKING", "STARTED",
-	    ">TOOK", ">ROUNDS", ">DIRTIED", ">FINAL", ">DOWNTIME", "FORECAST", "~REASON", NULL};
+	static const char *const titles[] = {"!RESULT", "~NAME", "WAY", "TRACKING", "STARTED", ">TOOK", ">ROUNDS",
+	    "?>DIRTIED", "?>FINAL", ">DOWN", "+NOTE", NULL};
 	const json_t *list = json_object_get(answer, "migrations");
 	struct table *t = table_new(titles);
 
@@ -163,42 +149,29 @@ show_list(const json_t *answer, unsigned width, FILE *f)
 	table_free(t);
 }
 
-static void
-show_notes(const json_t *notes, FILE *f)
-{
-	for (size_t i = 0; i < json_array_size(notes); i++) {
-		const char *note = json_string_value(json_array_get(notes, i));
-
-		(void) fprintf(f, "Note        ");
-		print_visible(note ? note : "", f);
-		(void) fputc('\n', f);
-	}
-}
-
 void
-show_status(
-    const json_t *host, const json_t *features, const json_t *migrations, unsigned width, FILE *f)
+show_status(const json_t *answers, unsigned width, FILE *f)
 {
-	const json_t *list = json_object_get(migrations, "migrations");
+	const json_t *host = json_object_get(answers, "host"), *features = json_object_get(answers, "features");
+	const json_t *migrations = json_object_get(answers, "migrations");
+	const json_t *list = json_object_get(migrations, "migrations"), *notes = json_object_get(host, "notes");
+	const char *xen = text(host, "xen_version"), *cpu = text(host, "cpu_model");
 	size_t running = 0;
 
 	show_source(host, f);
-	(void) fprintf(f, "Host        Xen ");
-	print_visible(*text(host, "xen_version") ? text(host, "xen_version") : "unknown", f);
-	(void) fprintf(f, " on ");
-	print_visible(*text(host, "cpu_model") ? text(host, "cpu_model") : "an unknown CPU", f);
-	(void) fprintf(f, "; sample of ");
-	print_visible(text(host, "time_text"), f);
-	(void) fprintf(f, ", %.0f s old%s\n", number(host, "age_seconds"),
+	print_field(f, width, "Host", "Xen %s on %s; sample of %s, %.0f s old%s", *xen ? xen : "unknown",
+	    *cpu ? cpu : "an unknown CPU", text(host, "time_text"), number(host, "age_seconds"),
 	    json_is_true(json_object_get(host, "stale")) ? ": STALE, the agent has gone" : "");
-	show_feature_line(features, "smap", "SMAP", f);
-	show_feature_line(features, "smep", "SMEP", f);
-	show_pml_line(features, f);
-	show_mode_line(list, f);
-	show_notes(json_object_get(host, "notes"), f);
+	show_feature_line(features, "smap", "SMAP", width, f);
+	show_feature_line(features, "smep", "SMEP", width, f);
+	show_pml_line(features, width, f);
+	show_mode_line(list, width, f);
+	for (size_t i = 0; i < json_array_size(notes); i++)
+		if (json_is_string(json_array_get(notes, i)))
+			print_field(f, width, "Note", "%s", json_string_value(json_array_get(notes, i)));
 	for (size_t i = 0; i < json_array_size(list); i++)
 		running += is_running(json_array_get(list, i));
-	(void) fprintf(f, "Migrations  %zu running%s\n", running,
+	print_field(f, width, "Migrations", "%zu running%s", running,
 	    json_array_size(list) > 0 ? "; the newest:" : ", none in the journal");
 	if (json_array_size(list) > 0)
 		show_list(migrations, width, f);
@@ -207,9 +180,8 @@ show_status(
 void
 show_features(const json_t *features, unsigned width, FILE *f)
 {
-	static const char *const titles[] = {"FEATURE", "CPU", "HOST", "XEN", "HVM", "PV",
-	    "CONFIDENCE", "~GUESTS THAT USE IT", "~REASON", NULL};
-	const json_t *domains = json_object_get(features, "domains");
+	static const char *const titles[] = {"FEATURE", "CPU", "HOST", "!XEN", "HVM", "PV", "?CONFIDENCE",
+	    "ON IN", "+REASON", NULL};
 	json_t *rows = json_object_get(features, "features");
 	struct table *t = table_new(titles);
 	const char *name;
@@ -217,10 +189,9 @@ show_features(const json_t *features, unsigned width, FILE *f)
 
 	show_source(features, f);
 	json_object_foreach(rows, name, s) {
-		unsigned active = 0;
+		char guests[64];
 
-		for (size_t i = 0; i < json_array_size(domains); i++)
-			active += strcmp(guest_word(json_array_get(domains, i), name), "yes") == 0;
+		tell_guests(features, name, guests, sizeof(guests));
 		table_cell(t, name);
 		table_cell(t, text(s, "cpu"));
 		table_cell(t, text(s, "host"));
@@ -228,24 +199,21 @@ show_features(const json_t *features, unsigned width, FILE *f)
 		table_cell(t, text(s, "hvm"));
 		table_cell(t, text(s, "pv"));
 		table_cell(t, text(s, "confidence"));
-		table_cellf(t, "%u of %zu domains", active, json_array_size(domains));
+		table_cell(t, guests);
 		table_cell(t, text(s, "reason"));
 	}
 	table_print(t, width, f);
 	table_free(t);
-	show_pml_line(features, f);
-	(void) fprintf(f, "EPT A/D     ");
-	print_visible(text(features, "ept_ad"), f);
-	(void) fprintf(f, "\nHAP         ");
-	print_visible(text(features, "hap"), f);
-	(void) fputc('\n', f);
+	show_pml_line(features, width, f);
+	print_field(f, width, "EPT A/D", "%s", text(features, "ept_ad"));
+	print_field(f, width, "HAP", "%s", text(features, "hap"));
 }
 
 void
 show_domains(const json_t *domains, unsigned width, FILE *f)
 {
-	static const char *const titles[] = {">ID", "~NAME", "KIND", "STATE", ">VCPUS", ">MEMORY",
-	    ">CPU", "SMAP", "SMEP", "TRACKED", "UUID", NULL};
+	static const char *const titles[] = {">ID", "~NAME", "KIND", "STATE", ">VCPUS", ">MEMORY", ">CPU", "!SMAP",
+	    "!SMEP", "TRACKED", "?UUID", NULL};
 	const json_t *list = json_object_get(domains, "domains");
 	struct table *t = table_new(titles);
 
@@ -282,7 +250,7 @@ show_migrations(const json_t *migrations, unsigned width, FILE *f)
 void
 show_events(const json_t *answer, unsigned width, FILE *f)
 {
-	static const char *const titles[] = {">SEQ", "TIME", "SEVERITY", "KIND", "~EVENT", NULL};
+	static const char *const titles[] = {">SEQ", "TIME", "!SEVERITY", "KIND", "+EVENT", NULL};
 	const json_t *list = json_object_get(answer, "events");
 	struct table *t = table_new(titles);
 

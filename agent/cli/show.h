@@ -5,11 +5,10 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* The agent's answers as text for a terminal of that many columns (0: no limit). What an answer
- * lacks is shown as
- * "-": a newer or older agent may have answered. */
-void show_status(
-    const json_t *host, const json_t *features, const json_t *migrations, unsigned width, FILE *f);
+/* The agent's answers as text for a terminal of that many columns (0: no limit). What an answer lacks is shown as "-":
+ * a newer or older agent may have answered. */
+/* The host, its features and its migrations, as members of one object. */
+void show_status(const json_t *answers, unsigned width, FILE *f);
 void show_features(const json_t *features, unsigned width, FILE *f);
 void show_domains(const json_t *domains, unsigned width, FILE *f);
 void show_migrations(const json_t *migrations, unsigned width, FILE *f);

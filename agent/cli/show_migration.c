@@ -2,6 +2,7 @@
 #include <config.h>
 #include "cli/show.h"
 
+#include "base/strbuf.h"
 #include "cli/fields.h"
 
 static const char *
@@ -22,29 +23,19 @@ words_of(const char *source)
 }
 
 static void
-print_heading(const json_t *m, FILE *f)
+print_heading(const json_t *m, unsigned width, FILE *f)
 {
-	(void) fprintf(f, "Migration   ");
-	print_visible(text(m, "id"), f);
-	(void) fprintf(f, "\nGuest       ");
-	print_visible(text(m, "name"), f);
-	(void) fprintf(f, " (");
-	print_visible(text(m, "uuid"), f);
-	(void) fprintf(f, "), domain %.0f\nDirection   ", number(m, "domid"));
-	print_visible(text(m, "direction"), f);
-	(void) fprintf(f, ", toolstack ");
-	print_visible(text(m, "toolstack"), f);
-	(void) fprintf(f, ", tracking ");
-	print_visible(text(m, "tracking_mode"), f);
-	(void) fprintf(f, "\nResult      ");
-	print_visible(text(m, "result"), f);
-	if (*text(m, "reason")) {
-		(void) fprintf(f, ": ");
-		print_visible(text(m, "reason"), f);
-	}
+	const char *reason = text(m, "reason");
+
+	print_field(f, width, "Migration", "%s", text(m, "id"));
+	print_field(f, width, "Guest", "%s (%s), domain %.0f", text(m, "name"), text(m, "uuid"), number(m, "domid"));
+	print_field(f, width, "Way", "%s, toolstack %s, tracking %s", text(m, "direction"), text(m, "toolstack"),
+	    text(m, "tracking_mode"));
 	if (number(m, "checkpoints") >= 0)
-		(void) fprintf(f, "; %.0f checkpoints", number(m, "checkpoints"));
-	(void) fputc('\n', f);
+		print_field(f, width, "Result", "%s%s%s; %.0f checkpoints", text(m, "result"), *reason ? ": " : "",
+		    reason, number(m, "checkpoints"));
+	else
+		print_field(f, width, "Result", "%s%s%s", text(m, "result"), *reason ? ": " : "", reason);
 }
 
 static void
@@ -80,7 +71,7 @@ print_rounds(const json_t *m, unsigned width, FILE *f)
 
 /* How long each step of the final phase took, counted from the one before that was seen. */
 static void
-print_steps(const json_t *m, FILE *f)
+print_steps(const json_t *m, unsigned width, FILE *f)
 {
 	static const struct {
 		const char *member, *title;
@@ -88,23 +79,25 @@ print_steps(const json_t *m, FILE *f)
 	    {"sent", "last page sent"}, {"done", "done"}};
 	const json_t *final = json_object_get(m, "final");
 	double before = NAN, at = number(m, "released");
+	struct strbuf b = {NULL, 0, 0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		double then = number(final, steps[i].member);
 
 		if (isnan(then))
 			continue;
-		(void) fprintf(f, isnan(before) ? "Final phase " : ", %+.1f ms ", (then - before) * 1e3);
-		(void) fprintf(f, "%s", steps[i].title);
+		if (!isnan(before))
+			strbuf_printf(&b, ", %+.1f ms ", (then - before) * 1e3);
+		strbuf_str(&b, steps[i].title);
 		before = then;
 	}
-	if (!isnan(before))
-		(void) fputc('\n', f);
+	if (b.n > 0)
+		print_field(f, width, "Final phase", "%s", b.text);
+	strbuf_done(&b);
 	if (isnan(at))
 		return;
-	(void) fprintf(f, "Runs        %+.3f s after ", at - (isnan(before) ? number(m, "ended") : before));
-	(void) fprintf(f, "%s, by the ", isnan(before) ? "its stream had come" : "that");
-	(void) fprintf(f, "%s\n",
+	print_field(f, width, "Runs", "%+.3f s after %s, by the %s", at - (isnan(before) ? number(m, "ended") : before),
+	    isnan(before) ? "its stream had come" : "that",
 	    strcmp(text(m, "released_source"), "hypercall") == 0 ? "hypercall"
 								   : "list of domains, late by up to a tick");
 }
@@ -116,12 +109,9 @@ show_migration(const json_t *answer, unsigned width, FILE *f)
 	double downtime = number(m, "downtime_seconds");
 
 	show_source(answer, f);
-	print_heading(m, f);
+	print_heading(m, width, f);
 	print_rounds(m, width, f);
-	print_steps(m, f);
-	if (isnan(downtime))
-		return;
-	(void) fprintf(f, "Downtime    %.3f s, ", downtime);
-	print_visible(words_of(text(m, "downtime_source")), f);
-	(void) fputc('\n', f);
+	print_steps(m, width, f);
+	if (!isnan(downtime))
+		print_field(f, width, "Downtime", "%.3f s, %s", downtime, words_of(text(m, "downtime_source")));
 }

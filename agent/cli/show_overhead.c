@@ -104,24 +104,6 @@ add_mode(struct table *t, const json_t *row)
 	cell_figure(t, number(row, "lost_records"));
 }
 
-/* In lines of at most width columns, each character taken as one; 0: in one line. */
-static void
-print_wrapped(const char *s, unsigned width, FILE *f)
-{
-	_cleanup_(freep) char *v = visible(s);
-	unsigned at = 0;
-
-	for (const char *word = v; *word;) {
-		size_t n = strcspn(word, " ");
-		bool breaks = at > 0 && width > 0 && at + 1 + n > width;
-
-		(void) fprintf(f, "%s%.*s", breaks ? "\n" : at > 0 ? " " : "", (int) n, word);
-		at = (breaks || at == 0 ? 0 : at + 1) + (unsigned) n;
-		word += n + strspn(word + n, " ");
-	}
-	(void) fputc('\n', f);
-}
-
 static void
 show_modes(const json_t *modes, unsigned width, FILE *f)
 {
@@ -135,13 +117,14 @@ show_modes(const json_t *modes, unsigned width, FILE *f)
 	table_free(t);
 	for (size_t i = 0; i < json_array_size(modes); i++) {
 		const json_t *row = json_array_get(modes, i);
-		_cleanup_(freep) char *note = NULL;
+		_cleanup_(freep) char *note = NULL, *shown = NULL;
 
 		if (!is_estimate(row))
 			continue;
 		note = xasprintf("estimate: of %s, not measured. %s", text(row, "tracking_mode"),
 		    text(row, "basis"));
-		print_wrapped(note, width, f);
+		shown = visible(note);
+		print_wrapped(shown, 0, 0, width, f);
 	}
 }
 

@@ -4,19 +4,19 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/ioctl.h>
 
-#include "base/strbuf.h"
 #include "base/utf8.h"
 #include "base/util.h"
 
 #define GAP 2
 #define MIN_CUT 8 /* a column is never cut to less */
+#define MIN_BESIDE                                                                                             \
+	20 /* columns for text that goes on beside the others; with less it goes on below, so far in: */
+#define INDENT 4
 
 struct column {
 	const char *title;
-	bool right, cut;
+	bool right, coloured, goes_on, optional, cut;
 };
 
 struct table {
@@ -26,18 +26,49 @@ struct table {
 	size_t n_cells;
 };
 
+/* How it is to be printed. */
+struct layout {
+	size_t width[MAX_COLUMNS], total;
+	bool hidden[MAX_COLUMNS];
+	bool beside; /* the last column goes on in lines of its own width; else, if hidden, below */
+	bool colours;
+	unsigned terminal;
+};
+
+static struct column
+column(const char *title)
+{
+	struct column c = {.title = title};
+
+	for (;; c.title++)
+		switch (*c.title) {
+		case '>':
+			c.right = true;
+			break;
+		case '!':
+			c.coloured = true;
+			break;
+		case '+':
+			c.goes_on = true;
+			break;
+		case '?':
+			c.optional = true;
+			break;
+		case '~':
+			c.cut = true;
+			break;
+		default:
+			return c;
+		}
+}
+
 struct table *
 table_new(const char *const *titles)
 {
 	struct table *t = xcalloc(1, sizeof(*t));
 
-	for (; *titles && t->n_columns < MAX_COLUMNS; titles++) {
-		struct column *c = &t->column[t->n_columns++];
-
-		c->right = **titles == '>';
-		c->cut = **titles == '~';
-		c->title = *titles + (c->right || c->cut);
-	}
+	for (; *titles && t->n_columns < MAX_COLUMNS; titles++)
+		t->column[t->n_columns++] = column(*titles);
 	return t;
 }
 
@@ -72,40 +103,66 @@ table_cellf(struct table *t, const char *format, ...)
 	table_cell(t, text);
 }
 
-/* Characters, each taken as one column wide. */
-static size_t
-characters(const char *s)
+static bool
+too_wide(const struct layout *l)
 {
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char) *s & 0xc0) != 0x80;
-	return n;
+	return l->terminal > 0 && l->total > l->terminal;
 }
 
 static void
-measure(const struct table *t, unsigned width, size_t *ret_widths)
+hide(struct layout *l, size_t c)
 {
-	size_t total = 0, widest;
+	l->hidden[c] = true;
+	l->total -= l->width[c] + GAP;
+}
 
-	for (size_t c = 0; c < t->n_columns; c++)
-		ret_widths[c] = characters(t->column[c].title);
-	for (size_t i = 0; i < t->n_cells; i++)
-		ret_widths[i % t->n_columns] =
-		    MAX(ret_widths[i % t->n_columns], characters(t->cell[i]));
-	for (size_t c = 0; c < t->n_columns; c++)
-		total += ret_widths[c] + (c ? GAP : 0);
-	while (width > 0 && total > width) {
-		widest = t->n_columns;
+/* The last column: in the room that the others leave, or below them. */
+static void
+let_go_on(struct layout *l, size_t last)
+{
+	size_t others = l->total - l->width[last];
+
+	if (l->terminal < others + MIN_BESIDE) {
+		hide(l, last);
+		return;
+	}
+	l->beside = true;
+	l->width[last] = l->terminal - others;
+	l->total = l->terminal;
+}
+
+static void
+cut_widest(const struct table *t, struct layout *l)
+{
+	while (too_wide(l)) {
+		size_t widest = t->n_columns;
+
 		for (size_t c = 0; c < t->n_columns; c++)
-			if (t->column[c].cut && ret_widths[c] > MIN_CUT &&
-			    (widest == t->n_columns || ret_widths[c] > ret_widths[widest]))
+			if (t->column[c].cut && l->width[c] > MIN_CUT &&
+			    (widest == t->n_columns || l->width[c] > l->width[widest]))
 				widest = c;
 		if (widest == t->n_columns)
 			break;
-		ret_widths[widest]--;
-		total--;
+		l->width[widest]--;
+		l->total--;
 	}
+}
+
+static void
+lay_out(const struct table *t, struct layout *l)
+{
+	for (size_t c = 0; c < t->n_columns; c++)
+		l->width[c] = characters(t->column[c].title);
+	for (size_t i = 0; i < t->n_cells; i++)
+		l->width[i % t->n_columns] = MAX(l->width[i % t->n_columns], characters(t->cell[i]));
+	for (size_t c = 0; c < t->n_columns; c++)
+		l->total += l->width[c] + (c ? GAP : 0);
+	if (too_wide(l) && t->column[t->n_columns - 1].goes_on)
+		let_go_on(l, t->n_columns - 1);
+	for (size_t c = t->n_columns; c-- > 0 && too_wide(l);)
+		if (t->column[c].optional)
+			hide(l, c);
+	cut_widest(t, l);
 }
 
 static void
@@ -116,87 +173,76 @@ pad(size_t n, FILE *f)
 
 /* At most width characters of the text; what is cut ends with "~". */
 static void
-print_cell(const struct column *column, const char *text, size_t width, bool last, FILE *f)
+print_cell(const struct column *column, const char *text, size_t width, const char *colour, bool last, FILE *f)
 {
 	size_t n = characters(text);
 
-	if (n <= width) {
-		if (column->right)
-			pad(width - n, f);
+	if (n <= width && column->right)
+		pad(width - n, f);
+	if (colour)
+		(void) fprintf(f, "\033[%sm", colour);
+	if (n <= width)
 		(void) fputs(text, f);
-		if (!column->right && !last)
-			pad(width - n, f);
+	else {
+		for (size_t i = 0; i + 1 < width; i++)
+			for (size_t len = utf8_length(text); len > 0; len--)
+				(void) fputc(*text++, f);
+		(void) fputc('~', f);
+	}
+	if (colour)
+		(void) fputs("\033[0m", f);
+	if (n < width && !column->right && !last)
+		pad(width - n, f);
+}
+
+static const char *
+colour_of(const struct layout *l, const struct column *column, const char *text, bool title)
+{
+	if (!l->colours)
+		return NULL;
+	return title ? "1" : column->coloured ? word_colour(text) : NULL;
+}
+
+static void
+print_row(const struct table *t, const struct layout *l, char *const *cell, bool title, FILE *f)
+{
+	size_t last = t->n_columns - 1, at = 0;
+
+	while (last > 0 && l->hidden[last])
+		last--;
+	for (size_t c = 0; c <= last; c++) {
+		const char *text = title ? t->column[c].title : cell[c];
+
+		if (l->hidden[c])
+			continue;
+		if (at > 0)
+			pad(GAP, f);
+		at += at > 0 ? GAP : 0;
+		if (c + 1 == t->n_columns && l->beside && !title)
+			break;
+		print_cell(
+		    &t->column[c], text, l->width[c], colour_of(l, &t->column[c], text, title), c == last, f);
+		at += l->width[c];
+	}
+	if (l->beside && !title) {
+		print_wrapped(cell[t->n_columns - 1], at, at, l->terminal, f);
 		return;
 	}
-	for (n = 0; n + 1 < width; n++)
-		for (size_t len = utf8_length(text); len > 0; len--)
-			(void) fputc(*text++, f);
-	(void) fputc('~', f);
+	(void) fputc('\n', f);
+	if (!title && t->column[t->n_columns - 1].goes_on && l->hidden[t->n_columns - 1] &&
+	    strcmp(cell[t->n_columns - 1], "-") != 0) {
+		pad(INDENT, f);
+		print_wrapped(cell[t->n_columns - 1], INDENT, INDENT, l->terminal, f);
+	}
 }
 
 void
 table_print(const struct table *t, unsigned width, FILE *f)
 {
-	size_t widths[MAX_COLUMNS];
+	struct layout l = {.terminal = width, .colours = terminal_colours(f)};
 
-	measure(t, width, widths);
-	for (size_t i = 0; i < t->n_columns + t->n_cells; i++) {
-		size_t c = i % t->n_columns;
-		bool last = c + 1 == t->n_columns;
-
-		if (c > 0)
-			pad(GAP, f);
-		print_cell(&t->column[c],
-		    i < t->n_columns ? t->column[c].title : t->cell[i - t->n_columns], widths[c],
-		    last, f);
-		if (last)
-			(void) fputc('\n', f);
-	}
-}
-
-static uint32_t
-code_point(const char *s, size_t n)
-{
-	const unsigned char *u = (const unsigned char *) s;
-	uint32_t c = n == 1 ? u[0] : u[0] & (0xffu >> (n + 1));
-
-	for (size_t i = 1; i < n; i++)
-		c = c << 6 | (u[i] & 0x3f);
-	return c;
-}
-
-static bool
-plays(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
-char *
-visible(const char *text)
-{
-	struct strbuf b = {NULL, 0, 0};
-
-	strbuf_str(&b, "");
-	while (*text) {
-		size_t n = utf8_length(text);
-		uint32_t c = n ? code_point(text, n) : (unsigned char) *text;
-
-		if (n > 0 && !plays(c))
-			strbuf_add(&b, text, n);
-		else if (c < 0x100)
-			strbuf_printf(&b, "\\x%02x", c);
-		else
-			strbuf_printf(&b, "\\u%04x", c);
-		text += n ? n : 1;
-	}
-	return b.text;
-}
-
-unsigned
-terminal_width(FILE *f)
-{
-	struct winsize w;
-
-	return ioctl(fileno(f), TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+	lay_out(t, &l);
+	print_row(t, &l, NULL, true, f);
+	for (size_t i = 0; i + t->n_columns <= t->n_cells; i += t->n_columns)
+		print_row(t, &l, &t->cell[i], false, f);
 }

@@ -4,13 +4,16 @@
 
 #include <stdio.h>
 
+#include "cli/terminal.h"
+
 #define MAX_COLUMNS 12
 
 /* Text in columns for a terminal. */
 struct table;
 
-/* The titles end with NULL, at most MAX_COLUMNS. A title that begins with '>' sets its column to
- * the right, one with '~' may be cut when the line does not fit. */
+/* The titles end with NULL, at most MAX_COLUMNS. Before a title may stand, in any order: '>' its column is set
+ * to the right; '!' its words have colours (word_colour); and, where the lines do not fit: '+' the last column
+ * goes on below its line; '?' it is left out; '~' it is cut. These three are tried in that order. */
 struct table *table_new(const char *const *titles);
 void table_free(struct table *t);
 
@@ -20,12 +23,5 @@ void table_cellf(struct table *t, const char *format, ...) __attribute__((format
 
 /* width: columns of the terminal, 0: no limit. */
 void table_print(const struct table *t, unsigned width, FILE *f);
-
-/* The text without what could play with a terminal: control characters, those that turn the
- * direction of writing, and what is not UTF-8, become \xNN or \uNNNN. The caller frees it. */
-char *visible(const char *text);
-
-/* Columns of the terminal behind f, 0 if it is none. */
-unsigned terminal_width(FILE *f);
 
 #endif

@@ -84,7 +84,7 @@ for command in status features domains migrations overhead; do
     "$xenscope" $command --socket="$tmp/http.sock" --json | jq -e . >"$tmp/body" 2>"$tmp/head"
     ok $? "xenscope $command --json over the socket is JSON"
 done
-"$xenscope" advice vm2 --url="$url" >"$tmp/body" && grep -q '^Missing: 0 of 5 measurements' "$tmp/body"
+"$xenscope" advice vm2 --url="$url" >"$tmp/body" && grep -q '^Missing *0 of 5 measurements' "$tmp/body"
 ok $? "xenscope advice finds a domain by its name"
 "$xenscope" advice ${uuid}2 --url="$url" --json | jq -e '.name == "vm2" and .state == "unknown"' >"$tmp/body"
 ok $? "and by its uuid"
