@@ -36,6 +36,7 @@ static const struct {
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
+    {501, "Not Implemented"},
     {503, "Service Unavailable"},
 };
 
@@ -43,6 +44,7 @@ void
 reply_done(struct reply *r)
 {
 	strbuf_done(&r->body);
+	strbuf_done(&r->drawing);
 	stream_free(TAKE_PTR(r->stream));
 }
 

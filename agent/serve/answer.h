@@ -57,6 +57,7 @@ struct reply {
 	char error[256];	 /* what was wrong, "" nothing */
 	const struct page *page; /* the body if set, else: */
 	struct strbuf body;
+	struct strbuf drawing; /* what xenscope-graph is to draw (picture.h): the picture is the body; empty: nothing */
 	struct stream *stream; /* what follows the body, NULL for nothing; owned */
 };
 

@@ -5,22 +5,13 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "serve/columns.h"
+#include "serve/history.h"
 #include "serve/params.h"
 
 #define DEFAULT_SPAN 3600.0
 #define MAX_SPAN (10 * 366 * 86400.0) /* s; the archives reach back half of it */
 #define MAX_STEP 86400.0
-#define MAX_METRICS 32
 #define MAX_POINTS 100000
-
-struct question {
-	enum metric_id id[MAX_METRICS];
-	size_t n;
-	char uuid[UUID_SIZE];
-	struct span span;
-	uint64_t points; /* 0: all */
-};
 
 static bool
 check_times(const struct request *q, struct reply *ret, struct span *span)
@@ -167,16 +158,22 @@ gen_history(const struct request *q, struct reply *ret, const struct question *w
 	gen_end(g, &ret->body);
 }
 
+bool
+history_question(const struct request *q, struct reply *ret, struct question *what)
+{
+	*what = (struct question){.n = 0, .span = {.dir = q->view->dir}};
+	return require_sample(q, ret) && request_uuid(q, ret, what->uuid) && check_metrics(q, ret, what) &&
+	       check_cf(q, ret, what) && check_times(q, ret, &what->span);
+}
+
 void
 route_history(const struct request *q, struct reply *ret)
 {
-	struct question what = {.n = 0, .span = {.dir = q->view->dir}};
+	struct question what;
 	struct columns c = {.n = 0};
 	int r;
 
-	if (!require_sample(q, ret) || !request_uuid(q, ret, what.uuid) || !check_metrics(q, ret, &what) ||
-	    !check_cf(q, ret, &what) || !check_times(q, ret, &what.span) ||
-	    !param_number(q, ret, "points", 1, MAX_POINTS, &what.points))
+	if (!history_question(q, ret, &what) || !param_number(q, ret, "points", 1, MAX_POINTS, &what.points))
 		return;
 	r = columns_add(&c, &what.span, what.uuid, what.id, what.n);
 	if (r < 0) {

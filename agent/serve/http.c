@@ -10,6 +10,7 @@
 #include "base/usage.h"
 #include "base/util.h"
 #include "serve/answer.h"
+#include "serve/drawings.h"
 #include "serve/flow.h"
 #include "serve/gate.h"
 #include "serve/headers.h"
@@ -31,10 +32,10 @@
 #define MHD_Result enum MHD_Result
 #endif
 #if MHD_VERSION < 0x00095300
-#define FLAGS (MHD_USE_EPOLL_LINUX_ONLY | MHD_SUPPRESS_DATE_NO_CLOCK)
+#define FLAGS (MHD_USE_EPOLL_LINUX_ONLY | MHD_SUPPRESS_DATE_NO_CLOCK | MHD_USE_SUSPEND_RESUME)
 #define INFO_EPOLL MHD_DAEMON_INFO_EPOLL_FD_LINUX_ONLY
 #else
-#define FLAGS (MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK)
+#define FLAGS (MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME)
 #define INFO_EPOLL MHD_DAEMON_INFO_EPOLL_FD
 #define INFO_CONNECTIONS MHD_DAEMON_INFO_CURRENT_CONNECTIONS
 #define HAS_VISITS /* connections are told of; before that they only have IDLE_SECONDS */
@@ -52,6 +53,7 @@ struct http {
 	double due; /* CLOCK_MONOTONIC: when it fires */
 	size_t in_flight; /* of what is made for one request only */
 	struct kept *kept;
+	struct drawings *drawings;
 	uint64_t requests[ROUTE_COUNT][STATUS_CLASSES];
 };
 
@@ -59,6 +61,7 @@ struct http {
 struct exchange {
 	size_t bytes; /* of the reply, in h->in_flight */
 	struct body *body; /* or what is kept and sent to others, too; NULL */
+	struct drawing *drawing; /* the picture that it waits for or is; NULL */
 	enum route_id route;
 	unsigned status; /* 0: not answered yet */
 };
@@ -214,6 +217,18 @@ tag_of(const struct http *h, const char *key, bool gzip, char etag[ETAG_SIZE])
 	return etag;
 }
 
+/* The reply to a request that can be answered: false when it waits for a picture. One that has waited is not made
+ * again, as it would ask for another one by now. */
+static bool
+make_reply(struct http *h, struct MHD_Connection *c, struct request *q, struct exchange *x, struct reply *reply)
+{
+	if (x->drawing)
+		*reply = (struct reply){.status = MHD_HTTP_OK};
+	else
+		answer(q, reply);
+	return !(x->drawing || reply->drawing.n > 0) || drawings_reply(h->drawings, c, q, &x->drawing, reply);
+}
+
 /* An answer for this request alone: whole where the length must be known, else part by part. */
 static MHD_Result
 reply_once(struct http *h, struct MHD_Connection *c, struct request *q, struct exchange *x, const char *key)
@@ -226,7 +241,10 @@ reply_once(struct http *h, struct MHD_Connection *c, struct request *q, struct e
 
 	if (etag && known && !strchr(known, '*') && headers_match(known, etag))
 		return queue_reply(c, &reply, x, etag, false);
-	answer(q, &reply);
+	if (!make_reply(h, c, q, x, &reply)) {
+		reply_done(&reply);
+		return MHD_YES;
+	}
 	if (!reply.stream)
 		gzip = gzip && reply.status == MHD_HTTP_OK && !reply.page && reply.body.n >= MIN_GZIP;
 	if (reply.stream ? answer_whole(q) : gzip)
@@ -340,6 +358,8 @@ on_completed(void *arg, struct MHD_Connection *c, void **state, enum MHD_Request
 	}
 	if (x && x->body)
 		body_release(h->kept, x->body);
+	if (x)
+		drawing_release(h->drawings, x->drawing);
 	free(x);
 	*state = NULL;
 }
@@ -396,6 +416,12 @@ run(struct http *h, const struct tick *now)
 	visits_sweep(h->visits, now);
 }
 
+static void
+run_drawn(void *arg, const struct tick *now)
+{
+	run(arg, now);
+}
+
 static MHD_Result
 on_connect(void *arg, const struct sockaddr *from, socklen_t n)
 {
@@ -434,7 +460,7 @@ http_new(
     struct loop *loop, struct serve_sockets *sockets, const struct view *view, struct http **ret)
 {
 	struct http *h = xcalloc(1, sizeof(*h));
-	int r = 0;
+	int r;
 
 	h->loop = loop;
 	h->view = view;
@@ -442,6 +468,7 @@ http_new(
 	h->kept = kept_new();
 	h->visits = visits_new();
 	h->timer = -1;
+	r = drawings_new(loop, sockets->drawer, run_drawn, h, &h->drawings);
 	for (size_t i = 0; i < sockets->n && r == 0; i++)
 		r = add_daemon(h, sockets->listen[i], sockets->remote[i]);
 	sockets->n = 0;
@@ -492,8 +519,12 @@ http_show(const struct http *h, struct sample *s)
 void
 http_free(struct http *h)
 {
+	const struct tick now = tick_now();
+
 	if (!h)
 		return;
+	drawings_stop(h->drawings);
+	run(h, &now);
 	if (h->timer >= 0)
 		loop_cancel(h->loop, h->timer);
 	while (h->n > 0) {
@@ -501,6 +532,7 @@ http_free(struct http *h)
 		MHD_stop_daemon(h->daemon[h->n]);
 	}
 	kept_free(h->kept);
+	drawings_free(h->drawings);
 	visits_free(h->visits);
 	free(h);
 }

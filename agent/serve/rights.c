@@ -64,27 +64,25 @@ set_limit(int what, rlim_t value)
 }
 
 int
-rights_limit(void)
+rights_limit(bool may_fork)
 {
 	int r = set_limit(RLIMIT_NOFILE, MAX_FILES);
 
 	if (r == 0)
 		r = set_limit(RLIMIT_CORE, 0);
-	if (r == 0)
+	if (r == 0 && !may_fork)
 		r = set_limit(RLIMIT_NPROC, 0);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = -errno;
 	return r;
 }
 
-int
-rights_drop(const struct user *user, const char *root, const char **ret_step)
+/* All but the limits. */
+static int
+become(const struct user *user, const char **ret_step)
 {
 	int r;
 
-	*ret_step = "chroot";
-	if (chroot(root) < 0 || chdir("/") < 0)
-		return -errno;
 	*ret_step = "the bounding set of capabilities";
 	r = drop_bounding_set();
 	if (r < 0)
@@ -101,5 +99,25 @@ rights_drop(const struct user *user, const char *root, const char **ret_step)
 	if (setuid(0) == 0)
 		return -EPERM;
 	*ret_step = "limits";
-	return rights_limit();
+	return 0;
+}
+
+int
+rights_drop(const struct user *user, const char *root, const char **ret_step)
+{
+	int r;
+
+	*ret_step = "chroot";
+	if (chroot(root) < 0 || chdir("/") < 0)
+		return -errno;
+	r = become(user, ret_step);
+	return r < 0 ? r : rights_limit(false);
+}
+
+int
+rights_drop_but_fork(const struct user *user, const char **ret_step)
+{
+	int r = become(user, ret_step);
+
+	return r < 0 ? r : rights_limit(true);
 }

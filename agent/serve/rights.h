@@ -23,8 +23,11 @@ int user_find(const struct config *config, struct user *ret);
  * Needs root. -errno, and *ret_step names the one that failed. */
 int rights_drop(const struct user *user, const char *root, const char **ret_step);
 
-/* What also a process without root's rights can give up: new privileges, children, core files, most
+/* The same for a process that keeps its root directory and may fork. */
+int rights_drop_but_fork(const struct user *user, const char **ret_step);
+
+/* What also a process without root's rights can give up: new privileges, children unless it may fork, core files, most
  * descriptors. -errno. */
-int rights_limit(void);
+int rights_limit(bool may_fork);
 
 #endif

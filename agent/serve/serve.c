@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "config/config.h"
+#include "serve/drawer.h"
 #include "serve/gate.h"
 #include "serve/half.h"
 #include "serve/host_uuid.h"
@@ -33,6 +34,7 @@ reset_signals(void)
 	(void) signal(SIGHUP, SIG_IGN);
 	(void) signal(SIGINT, SIG_IGN);
 	(void) signal(SIGPIPE, SIG_IGN);
+	(void) signal(SIGCHLD, SIG_IGN); /* its only child is not waited for */
 }
 
 static void
@@ -45,31 +47,47 @@ read_pages(const struct config *config, struct pages *pages)
 		log_warn("serve", "dashboard_dir %s: %s", dir, strerror(-r));
 }
 
-/* *ret_dir: where the public directory is from then on. */
+/* 1: whom it becomes; 0: it is not root, and stays who it is; -ENOENT. */
 static int
-become_harmless(const struct config *config, const char *public_dir, const char **ret_dir)
+find_user(const struct config *config, struct user *ret)
 {
-	const char *step = "limits";
-	struct user user;
 	int r;
 
 	if (geteuid() != 0) {
 		log_warn("serve", "not root: the serving process keeps this user's rights");
-		*ret_dir = public_dir;
-		r = rights_limit();
-	} else {
-		*ret_dir = "/";
-		r = user_find(config, &user);
-		if (r < 0) {
-			log_err("serve", "neither the user %s nor nobody is there to become",
-			    config_text(config, OPTION_user));
-			return r;
-		}
-		if (user.fallback)
-			log_warn("serve", "no user %s: the serving process becomes %s",
-			    config_text(config, OPTION_user), user.name);
-		r = rights_drop(&user, public_dir, &step);
+		return 0;
 	}
+	r = user_find(config, ret);
+	if (r < 0)
+		log_err("serve", "neither the user %s nor nobody is there to become",
+		    config_text(config, OPTION_user));
+	else if (ret->fallback)
+		log_warn("serve", "no user %s: the serving process becomes %s",
+		    config_text(config, OPTION_user), ret->name);
+	return r < 0 ? r : 1;
+}
+
+/* Without it all is served but pictures. */
+static int
+start_drawer(const struct config *config, const struct user *user)
+{
+	const char *program = config_text(config, OPTION_graph_program);
+	int fd = 0, r = *program ? drawer_start(program, DRAWER_SECONDS, user, &fd) : 0;
+
+	if (r < 0)
+		log_warn("serve", "no pictures: %s", strerror(-r));
+	return fd;
+}
+
+/* user: NULL: it stays who it is. *ret_dir: where the public directory is from then on. */
+static int
+become_harmless(const struct user *user, const char *public_dir, const char **ret_dir)
+{
+	const char *step = "limits";
+	int r;
+
+	*ret_dir = user ? "/" : public_dir;
+	r = user ? rights_drop(user, public_dir, &step) : rights_limit(false);
 	if (r < 0)
 		log_err("serve", "rights cannot be given up: %s: %s", step, strerror(-r));
 	return r;
@@ -99,7 +117,8 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	struct view view = {.step = (unsigned) config_number(config, OPTION_step)};
 	struct serve_sockets own = *sockets;
 	int keep[ARRAY_SIZE(own.listen) + 1];
-	int status;
+	struct user user;
+	int status, is_root;
 
 	(void) prctl(PR_SET_NAME, PROCESS_NAME);
 	(void) !nice(NICE);
@@ -111,7 +130,11 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	read_pages(config, &view.pages);
 	host_uuid_read("", view.host_uuid);
 	advisor_init(&view.advisor, config_text(config, OPTION_stop_rule));
-	if (become_harmless(config, public_dir, &view.dir) < 0)
+	is_root = find_user(config, &user);
+	if (is_root < 0)
+		return EXIT_FAILURE;
+	own.drawer = start_drawer(config, is_root ? &user : NULL);
+	if (become_harmless(is_root ? &user : NULL, public_dir, &view.dir) < 0)
 		return EXIT_FAILURE;
 	if (limit_calls() < 0)
 		return EXIT_FAILURE;

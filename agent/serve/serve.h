@@ -27,6 +27,7 @@ struct serve_sockets {
 	char where[MAX_LISTEN][128]; /* "http://127.0.0.1:9965/", "unix:/run/xenscope/http.sock" */
 	struct secrets *secrets; /* for those, owned */
 	struct gate *gate;	 /* the serve half's, NULL: everybody may ask */
+	int drawer;		 /* likewise: by whom it has pictures drawn (drawer.h), 0: by nobody */
 };
 
 /* Binds the addresses of the configuration, those that systemd has not bound already. Refuses what would be unsafe.

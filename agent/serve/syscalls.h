@@ -7,4 +7,7 @@
  * libseccomp. -errno. */
 int syscalls_limit(void);
 
+/* The same for xenscope-graph: no other program, no socket, nothing of another process. */
+int syscalls_limit_drawing(void);
+
 #endif

@@ -15,7 +15,8 @@ while read -r line; do
 done < "$dir/unit"
 
 # each page through the strictest reader here
-for page in "$build/packaging/man/xenscoped.8" "$top/packaging/man/xenscope.1" "$top/packaging/man/check_xenscope.8"; do
+for page in "$build/packaging/man/xenscoped.8" "$top/packaging/man/xenscope.1" "$top/packaging/man/xenscope-graph.8" \
+    "$top/packaging/man/check_xenscope.8"; do
     name=${page##*/}
     if command -v mandoc > /dev/null; then
         mandoc -Tlint -W warning "$page" > "$dir/said" 2>&1 && r=0 || r=1
