@@ -30,6 +30,7 @@ prepare(struct doctor *d, const struct doctor_options *o)
 {
 	_cleanup_(freep) char *path = xasprintf("%s%s", o->root, STANDARD_CONFIG);
 	bool quiet = o->asker->quiet;
+	int status;
 
 	d->root = o->root;
 	d->config_path = o->config ? o->config : STANDARD_CONFIG;
@@ -38,8 +39,8 @@ prepare(struct doctor *d, const struct doctor_options *o)
 		(void) config_read(
 		    &d->config, o->config ? o->config : path, d->config_error, sizeof(d->config_error));
 	o->asker->quiet = true; /* the first check tells it */
-	(void) ask(o->asker, "/api/v1/host", &d->host);
-	d->no_host = o->asker->said;
+	status = ask(o->asker, "/api/v1/host", &d->host);
+	d->no_host = status == EXIT_UNREACHABLE ? "no agent answers" : o->asker->said;
 	o->asker->quiet = quiet;
 }
 
