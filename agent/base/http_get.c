@@ -204,7 +204,7 @@ parse_head(struct answer *a)
 	uint64_t n;
 
 	if (!end)
-		return a->text.n > MAX_HEAD ? -EBADMSG : 0;
+		return a->text.n > MAX_HEAD || strncmp(head, "HTTP/1.", MIN(a->text.n, strlen("HTTP/1."))) != 0 ? -EBADMSG : 0;
 	if (sscanf(head, "HTTP/1.%*1[01] %3u", &a->status) != 1 || a->status < 100)
 		return -EBADMSG;
 	a->body = (size_t) (end + 4 - head);

@@ -69,7 +69,8 @@ plugin 'HTTP/1.1 404 Not Found\r\nX-Why: so\r\nContent-Length: 5\r\n\r\nhello'
 ok $? 'it tells the length of an error, and breaks its body'
 wait $!
 
-play s --xapi_socket="$plugins/xenscope" --dashboard_dir="$web" --replay="$srcdir/tests/captures/intel-pml.jsonl"
+play s --xapi_socket="$plugins/xenscope" --dashboard_dir="$web" --replay="$srcdir/tests/captures/intel-pml.jsonl" \
+    --graph_program="$(cd "${builddir:-.}" && pwd)/agent/xenscope-graph"
 ok $? 'an agent plays'
 prefix=/services/plugin/xenscope
 direct() { curl -sS -g --max-time 20 --unix-socket "$state/sock" "http://localhost$1"; }
@@ -83,6 +84,7 @@ example() {
     */domains/*) echo "$1" | sed "s/{uuid}/$uuid/" ;;
     */migrations/*) echo "$1" | sed "s/{id}/$id/" ;;
     */history) echo "$1?metric=xenscope_host_domains,xenscope_host_free_bytes&start=-600" ;;
+    /graph/*) echo "$1?metric=xenscope_host_free_bytes&start=-600" ;;
     /rrd_updates) echo "$1?start=-600&host=true" ;;
     /vm_rrd) echo "$1?uuid=$uuid" ;;
     *) echo "$1" ;;
