@@ -16,6 +16,7 @@
 
 #define DEFAULT_PORT 80
 #define MAX_HEAD (64 * 1024)
+#define PROTOCOL "HTTP/1."
 
 union target {
 	struct sockaddr any;
@@ -204,7 +205,9 @@ parse_head(struct answer *a)
 	uint64_t n;
 
 	if (!end)
-		return a->text.n > MAX_HEAD || strncmp(head, "HTTP/1.", MIN(a->text.n, strlen("HTTP/1."))) != 0 ? -EBADMSG : 0;
+		return a->text.n > MAX_HEAD || strncmp(head, PROTOCOL, MIN(a->text.n, strlen(PROTOCOL))) != 0
+			   ? -EBADMSG
+			   : 0;
 	if (sscanf(head, "HTTP/1.%*1[01] %3u", &a->status) != 1 || a->status < 100)
 		return -EBADMSG;
 	a->body = (size_t) (end + 4 - head);

@@ -190,11 +190,11 @@ void record_gen(yajl_gen g, const struct migration_record *r);
  * what is not shown, without what is made of other members: for the journal of what is under way. */
 void record_gen_open(yajl_gen g, const struct migration_record *r, const struct migration_record *before);
 
-/* Reads what record_gen wrote, or record_gen_open without an earlier state. -EBADMSG: not such an object, or a member of
- * the wrong kind; -EFBIG: longer than MAX_RECORD_JSON. */
+/* Reads what record_gen wrote, or record_gen_open without an earlier state. -EBADMSG: not such an object, or a member
+ * of the wrong kind; -EFBIG: longer than MAX_RECORD_JSON. */
 int record_parse(const char *json, size_t n, struct migration_record *ret);
 
-/* The same, and what was written against an earlier state, which r is and which gives way; r stays if it is not that. */
+/* The same, and what was written against an earlier state, which is r and gives way; on an error it stays. */
 int record_apply(const char *json, size_t n, struct migration_record *r);
 
 /* What the objects of that JSON have as members: names and types, the latter in the words of serve/schemas.def. */

@@ -519,7 +519,9 @@ is_change(const json_t *root, size_t *ret_from)
 {
 	const json_t *from = json_object_get(root, ROUNDS_FROM);
 
-	*ret_from = json_is_integer(from) && json_integer_value(from) >= 0 ? (size_t) json_integer_value(from) : SIZE_MAX;
+	*ret_from = SIZE_MAX;
+	if (json_is_integer(from) && json_integer_value(from) >= 0)
+		*ret_from = (size_t) json_integer_value(from);
 	return from != NULL;
 }
 

@@ -39,8 +39,8 @@ void gen_number(yajl_gen g, double v);
 void gen_text(yajl_gen g, const char *key, const char *text);
 void gen_text_or_null(yajl_gen g, const char *key, const char *text);
 void gen_value(yajl_gen g, const char *key, double v);
-/* A member that is made already, as JSON; drops the text. Where there are thousands of values, half of the time would be
- * yajl's checks of words of ours. */
+/* A member that is made already, as JSON; drops the text. Where there are thousands of values, half of the time would
+ * be yajl's checks of words of ours. */
 void gen_made(yajl_gen g, const char *key, struct strbuf *value);
 /* A number in such a text. */
 void add_number(struct strbuf *b, double v);

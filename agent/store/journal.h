@@ -6,8 +6,8 @@
 #include "store/journal_filter.h"
 
 /* migrations.jsonl: a finished record a line, appended whole and synced; migrations.index tells what stands where in
- * it. migrations.open: what is under way, a line for each change of a record, with what has become another since the line
- * before, so that a killed agent loses at most the last one. */
+ * it. migrations.open: what is under way, a line for each change of a record, with what has become another since the
+ * line before, so that a killed agent loses at most the last one. */
 struct journal;
 
 /* A record that was open when the agent ended. Takes over what *r owns. */
