@@ -174,7 +174,7 @@ look_at_age(struct asker *a, const json_t *answer)
 }
 
 int
-ask(void *arg, const char *path, json_t **ret)
+ask_body(void *arg, const char *path, char **ret_body, size_t *ret_n)
 {
 	struct asker *a = arg;
 	_cleanup_(freep) char *body = NULL;
@@ -190,6 +190,21 @@ ask(void *arg, const char *path, json_t **ret)
 		return explain(a, error, why);
 	if (status != 200)
 		return explain_answer(a, status, body, n);
+	*ret_body = TAKE_PTR(body);
+	*ret_n = n;
+	return EXIT_OK;
+}
+
+int
+ask(void *arg, const char *path, json_t **ret)
+{
+	struct asker *a = arg;
+	_cleanup_(freep) char *body = NULL;
+	size_t n = 0;
+	int status = ask_body(a, path, &body, &n);
+
+	if (status != EXIT_OK)
+		return status;
 	*ret = json_loadb(body, n, 0, NULL);
 	if (!json_is_object(*ret)) {
 		json_decref(TAKE_PTR(*ret));

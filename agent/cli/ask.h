@@ -31,6 +31,9 @@ void asker_done(struct asker *a);
  * and what happened and what to do were said. arg: a struct asker. */
 int ask(void *arg, const char *path, json_t **ret);
 
+/* The same for an answer of any kind: the caller frees *ret_body. */
+int ask_body(void *arg, const char *path, char **ret_body, size_t *ret_n);
+
 /* The uuid of a domain by its uuid or its name. The exit status; said like the above. */
 int ask_uuid(struct asker *a, const char *domain, char ret[37]);
 

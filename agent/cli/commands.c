@@ -12,6 +12,7 @@
 #include "cli/ask.h"
 #include "cli/csv_tables.h"
 #include "cli/doctor.h"
+#include "cli/graph.h"
 #include "cli/history.h"
 #include "cli/migrations.h"
 #include "cli/options.h"
@@ -268,6 +269,22 @@ run_trace(struct cli *c)
 		csv_answer(csv_of(COMMAND_trace), answer, stdout);
 	json_decref(answer);
 	return status;
+}
+
+static int
+run_graph(struct cli *c)
+{
+	const struct graph_options g = {.metric = c->o->argument[0],
+	    .uuid = c->o->value[OPT_uuid],
+	    .since = c->o->value[OPT_since],
+	    .until = c->o->value[OPT_until],
+	    .output = c->o->value[OPT_output],
+	    .json = given(c, OPT_json),
+	    .ask = ask,
+	    .fetch = ask_body,
+	    .arg = &c->asker};
+
+	return graph_command(&g, stdout);
 }
 
 /* The record that a probe made, quietly: an agent that ends answers no more. */

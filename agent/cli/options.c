@@ -16,7 +16,7 @@
 #define TABLES                                                                                                 \
 	(ON(features) | ON(domains) | ON(migrations) | ON(migration) | ON(advice) | ON(events) |               \
 	    ON(overhead) | ON(history) | ON(trace) | ON(doctor))
-#define ASKS ((TABLES & ~ON(trace)) | ON(status) | ON(watch) | ON(probe))
+#define ASKS ((TABLES & ~ON(trace)) | ON(status) | ON(watch) | ON(graph) | ON(probe))
 #define EVERY (~UINT32_C(0))
 
 const struct command command_table[COMMAND_COUNT] = {
