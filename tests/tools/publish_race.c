@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* publish_race DIR: writes the page for xcp-rrdd as fast as it can, while guests come, go, and come back, until its
- * standard input ends. Each value tells whose it is and when it was: 1e6 x tick + 100 x guest + the row's place in its scope (the host is guest 0);
- * the time of the page is the tick. A name's row is printed before, "NAME ROW" in a line. */
+ * standard input ends. Each value tells whose it is and when it was: 1e6 x tick + 100 x guest + the row's place in its
+ * scope (the host is guest 0); the time of the page is the tick. A name's row is printed before, "NAME ROW" in a line. */
 #include <config.h>
 
 #include <poll.h>
