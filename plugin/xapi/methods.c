@@ -3,18 +3,26 @@
 #include "plugin/xapi/methods.h"
 
 #include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/http_get.h"
 #include "base/parse.h"
 #include "base/util.h"
+#include "plugin/xapi/page.h"
 #include "plugin/xapi/xmlrpc.h"
+
+#define ID_CHARACTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_"
+#define UNRESERVED ID_CHARACTERS "~"
+#define MAX_ID 64
 
 enum method_id {
 #define METHOD(id, ...) METHOD_##id,
 #define ARGUMENT(...)
 #include "plugin/xapi/methods.def"
-	METHOD_COUNT
+	METHOD_COUNT,
+	METHOD_PAGED
 };
 
 static const struct method {
@@ -25,7 +33,7 @@ static const struct method {
 #include "plugin/xapi/methods.def"
 };
 
-enum argument_type { ARG_UUID, ARG_NUMBER };
+enum argument_type { ARG_UUID, ARG_NUMBER, ARG_TEXT, ARG_KEY_UUID, ARG_KEY_ID, ARG_PAGE, ARG_VERSION };
 
 static const struct argument {
 	enum method_id method;
@@ -35,13 +43,38 @@ static const struct argument {
 	const char *help;
 } arguments[] = {
 #define METHOD(...)
-#define ARGUMENT(method, ...) {METHOD_##method, __VA_ARGS__},
+#define ARGUMENT(method, name, type, ...) {METHOD_##method, name, ARG_##type, __VA_ARGS__},
 #include "plugin/xapi/methods.def"
 };
+
+/* What a call asks of the agent. */
+struct question {
+	struct strbuf target, query;
+	struct page page;
+};
+
+static void
+question_done(struct question *q)
+{
+	strbuf_done(&q->target);
+	strbuf_done(&q->query);
+}
 
 #define fail(b, ...)                                                                               \
 	xmlrpc_failure(b, (const char *const[]){__VA_ARGS__},                                      \
 	    ARRAY_SIZE(((const char *const[]){__VA_ARGS__})))
+
+static bool
+is_key(const struct argument *a)
+{
+	return a->type == ARG_KEY_UUID || a->type == ARG_KEY_ID;
+}
+
+static bool
+takes(enum method_id id, const struct argument *a)
+{
+	return a->method == id || (a->method == METHOD_PAGED && methods[id].path);
+}
 
 static void
 answer_version(struct strbuf *reply)
@@ -61,9 +94,9 @@ answer_help(struct strbuf *reply)
 		strbuf_printf(&json, "%s{\"name\":\"%s\",\"help\":\"%s\",\"arguments\":[",
 		    i ? "," : "", methods[i].name, methods[i].help);
 		for (size_t k = 0; k < ARRAY_SIZE(arguments); k++)
-			if (arguments[k].method == i) {
-				strbuf_printf(&json, "%s{\"name\":\"%s\",\"help\":\"%s\"}", comma,
-				    arguments[k].name, arguments[k].help);
+			if (takes(i, &arguments[k])) {
+				strbuf_printf(&json, "%s{\"name\":\"%s\",\"required\":%s,\"help\":\"%s\"}", comma,
+				    arguments[k].name, is_key(&arguments[k]) ? "true" : "false", arguments[k].help);
 				comma = ",";
 			}
 		strbuf_str(&json, "]}");
@@ -76,69 +109,141 @@ static const struct argument *
 find_argument(enum method_id id, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
-		if (arguments[i].method == id && strcmp(arguments[i].name, name) == 0)
+		if (takes(id, &arguments[i]) && strcmp(arguments[i].name, name) == 0)
 			return &arguments[i];
 	return NULL;
 }
 
-/* Adds the argument to the query, or says in why[n] what is wrong with it. The query then holds
- * only digits and hexadecimal letters, so that nothing is to be escaped. */
-static int
-add_argument(
-    struct strbuf *target, const struct argument *a, const char *value, char *why, size_t n)
+static void
+add_escaped(struct strbuf *b, const char *text)
 {
-	char uuid[37];
+	for (; *text; text++)
+		strbuf_printf(b, strchr(UNRESERVED, *text) ? "%c" : "%%%02X", (unsigned char) *text);
+}
+
+/* NULL, or what is wrong with the value, maybe in why[n]. */
+static const char *
+judge(const struct argument *a, const char *value, char *why, size_t n)
+{
 	uint64_t number;
+	char uuid[37];
 
 	switch (a->type) {
 	case ARG_UUID:
-		if (parse_uuid(value, uuid) < 0) {
-			(void)snprintf(why, n, "it is no UUID");
-			return -EINVAL;
-		}
-		strbuf_printf(target, "%s=%s", a->name, uuid);
-		return 0;
+	case ARG_KEY_UUID:
+		return parse_uuid(value, uuid) < 0 ? "it is no UUID" : NULL;
+	case ARG_KEY_ID:
+		return *value && strlen(value) <= MAX_ID && strspn(value, ID_CHARACTERS) == strlen(value)
+			   ? NULL
+			   : "it is no id of a migration";
+	case ARG_VERSION:
+		return strlen(value) == VERSION_DIGITS && strspn(value, "0123456789abcdef") == VERSION_DIGITS
+			   ? NULL
+			   : "it is no version as a first page tells it";
 	case ARG_NUMBER:
-		if (parse_u64(value, a->min, a->max, &number) < 0) {
-			(void)snprintf(why, n, "it is no number from %llu to %llu",
-			    (unsigned long long)a->min, (unsigned long long)a->max);
-			return -EINVAL;
-		}
-		strbuf_printf(target, "%s=%llu", a->name, (unsigned long long)number);
-		return 0;
+	case ARG_PAGE:
+		(void) snprintf(why, n, "it is no number from %llu to %llu", (unsigned long long) a->min,
+		    (unsigned long long) a->max);
+		return parse_u64(value, a->min, a->max, &number) < 0 ? why : NULL;
+	case ARG_TEXT:
+		(void) snprintf(why, n, "it is longer than %llu bytes", (unsigned long long) a->max);
+		return strlen(value) > a->max ? why : NULL;
 	}
-	return -EINVAL;
+	return "it is not known";
+}
+
+/* Of an argument that was judged to be right; the value stays. */
+static void
+add_argument(struct question *q, const struct argument *a, const char *value)
+{
+	switch (a->type) {
+	case ARG_PAGE:
+		(void) parse_u64(value, a->min, a->max, &q->page.number);
+		break;
+	case ARG_VERSION:
+		q->page.version = value;
+		break;
+	case ARG_KEY_UUID:
+	case ARG_KEY_ID:
+		add_escaped(&q->target, value);
+		break;
+	case ARG_UUID:
+	case ARG_NUMBER:
+	case ARG_TEXT:
+		strbuf_printf(&q->query, "%c%s=", q->query.n ? '&' : '?', a->name);
+		add_escaped(&q->query, value);
+		break;
+	}
 }
 
 static int
-add_arguments(
-    struct strbuf *target, enum method_id id, const struct xmlrpc_call *c, struct strbuf *reply)
+add_arguments(struct question *q, enum method_id id, const struct xmlrpc_call *c, struct strbuf *reply)
 {
+	char why[80];
+
 	for (size_t i = 0; i < c->n_arguments; i++) {
 		const struct argument *a = find_argument(id, c->argument[i].name);
-		char why[80];
+		const char *reason = a ? judge(a, c->argument[i].value, why, sizeof(why))
+				       : "this function does not take it: fn=help lists what each takes";
 
-		if (!a) {
-			fail(reply, "XENSCOPE_BAD_ARGUMENT", c->argument[i].name,
-			    "this function does not take it: fn=help lists what each takes");
+		if (reason) {
+			fail(reply, "XENSCOPE_BAD_ARGUMENT", c->argument[i].name, reason);
 			return -EINVAL;
 		}
-		strbuf_str(target, i ? "&" : "?");
-		if (add_argument(target, a, c->argument[i].value, why, sizeof(why)) < 0) {
-			fail(reply, "XENSCOPE_BAD_ARGUMENT", a->name, why);
-			return -EINVAL;
-		}
+		add_argument(q, a, c->argument[i].value);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
+		if (arguments[i].method == id && is_key(&arguments[i]) && q->target.text[q->target.n - 1] == '/') {
+			fail(reply, "XENSCOPE_BAD_ARGUMENT", arguments[i].name, "this function needs it");
+			return -EINVAL;
+		}
+	strbuf_str(&q->target, q->query.text ? q->query.text : "");
 	return 0;
 }
 
+/* The agent says in JSON (RFC 9457) what was wrong, and with which parameter. */
 static void
-ask_agent(const char *target, const char *socket_path, double seconds, struct strbuf *reply)
+fail_by_status(unsigned status, const char *body, size_t n, struct strbuf *reply)
+{
+	json_t *problem = json_loadb(body, n, 0, NULL);
+	const char *said = json_string_value(json_object_get(problem, "detail"));
+	const char *parameter = json_string_value(json_object_get(problem, "parameter"));
+	char text[32];
+
+	(void) snprintf(text, sizeof(text), "HTTP status %u", status);
+	said = said ? said : "no reason given";
+	if (status == 400)
+		fail(reply, "XENSCOPE_BAD_ARGUMENT", parameter ? parameter : "", said);
+	else if (status == 404)
+		fail(reply, "XENSCOPE_NOT_FOUND", said);
+	else
+		fail(reply, "XENSCOPE_AGENT_ERROR", text, said);
+	json_decref(problem);
+}
+
+static void
+succeed(const char *body, size_t n, const struct page *page, struct strbuf *reply)
+{
+	_cleanup_(strbuf_done) struct strbuf value = {NULL, 0, 0};
+	int r = page_add(&value, body, n, page);
+
+	if (r == -ESTALE)
+		fail(reply, "XENSCOPE_CHANGED", "the answer has changed since its first page: ask for page 1 again");
+	else if (r == -EINVAL)
+		fail(reply, "XENSCOPE_BAD_ARGUMENT", "version", "a page behind the first needs the version that the first tells");
+	else if (r < 0)
+		fail(reply, "XENSCOPE_BAD_ARGUMENT", "page", "the answer has not so many pages");
+	else
+		xmlrpc_success(reply, value.text);
+}
+
+static void
+ask_agent(const struct question *q, const char *socket_path, double seconds, struct strbuf *reply)
 {
 	_cleanup_(freep) char *text = NULL, *body = NULL, *url = xasprintf("unix:%s", socket_path);
-	unsigned status;
-	size_t n;
-	int r = http_get(url, target, seconds, &status, &body, &n);
+	unsigned status = 0;
+	size_t n = 0;
+	int r = http_get(url, q->target.text, seconds, &status, &body, &n);
 
 	if (r == -ETIMEDOUT || r == -EAGAIN) {
 		text = xasprintf("%s: xenscoped did not answer within %g s", socket_path, seconds);
@@ -153,10 +258,10 @@ ask_agent(const char *target, const char *socket_path, double seconds, struct st
 		text = xasprintf("%s: %s", socket_path, strerror(-r));
 		fail(reply, "XENSCOPE_AGENT_DOWN", text, "systemctl start xenscoped");
 	} else if (status != 200) {
-		text = xasprintf("HTTP status %u", status);
-		fail(reply, "XENSCOPE_AGENT_ERROR", text, body);
-	} else
-		xmlrpc_success(reply, body);
+		fail_by_status(status, body, n, reply);
+	} else {
+		succeed(body, n, &q->page, reply);
+	}
 }
 
 void
@@ -164,7 +269,7 @@ plugin_answer(
     const char *text, size_t n, const char *socket_path, double seconds, struct strbuf *reply)
 {
 	_cleanup_(xmlrpc_call_done) struct xmlrpc_call call = {.method = NULL};
-	_cleanup_(strbuf_done) struct strbuf target = {NULL, 0, 0};
+	_cleanup_(question_done) struct question q = {.page = {.number = 1}};
 	enum method_id id = 0;
 	char why[160];
 
@@ -179,14 +284,13 @@ plugin_answer(
 		fail(reply, "UNKNOWN_XENAPI_PLUGIN_FUNCTION", call.method);
 		return;
 	}
-	if (methods[id].path)
-		strbuf_str(&target, methods[id].path);
-	if (add_arguments(&target, id, &call, reply) < 0)
+	strbuf_str(&q.target, methods[id].path ? methods[id].path : "");
+	if (add_arguments(&q, id, &call, reply) < 0)
 		return;
 	if (id == METHOD_version)
 		answer_version(reply);
 	else if (id == METHOD_help)
 		answer_help(reply);
 	else
-		ask_agent(target.text, socket_path, seconds, reply);
+		ask_agent(&q, socket_path, seconds, reply);
 }

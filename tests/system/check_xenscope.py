@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from plugin_test import DIR, Agent, RealAgent, ok, run_all, says_once, skip
+from plugin_test import DIR, Agent, RealAgent, ok, run_all, says, skip
 
 PROGRAM, AGENT, CLIENT = map(os.path.abspath, sys.argv[1:4])
 ICINGA = "/usr/lib/%s-linux-gnu/icinga2/sbin/icinga2" % os.uname().machine
@@ -98,12 +98,12 @@ def bad_input():
     check(CRITICAL, "systemctl status xenscoped", "no agent: critical when it is asked for", *of(nothing, "--agent"))
     check(UNKNOWN, "systemctl status xenscoped", "and unknown what it would have said", *of(nothing, "--migrations"))
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"
-    check(UNKNOWN, "no whole answer", "half an answer", *of(says_once(whole), "--migrations"))
-    check(UNKNOWN, "no whole answer", "no HTTP", *of(says_once(b"SSH-2.0\r\n\r\n"), "--feature", "smap"))
-    check(UNKNOWN, "not xenscoped", "an answer of something else", *of(says_once(whole.replace(b"99", b"2")), "--overhead"))
-    check(UNKNOWN, "not xenscoped", "one that is no JSON", *of(says_once(whole.replace(b"99", b"1")), "--overhead"))
+    check(UNKNOWN, "no whole answer", "half an answer", *of(says(whole), "--migrations"))
+    check(UNKNOWN, "no whole answer", "no HTTP", *of(says(b"SSH-2.0\r\n\r\n"), "--feature", "smap"))
+    check(UNKNOWN, "not xenscoped", "an answer of something else", *of(says(whole.replace(b"99", b"2")), "--overhead"))
+    check(UNKNOWN, "not xenscoped", "one that is no JSON", *of(says(whole.replace(b"99", b"1")), "--overhead"))
     began = time.monotonic()
-    check(CRITICAL, "no answer within 1 s", "an agent that hangs", *of(says_once(whole, 5), "--agent", "-t", "1"))
+    check(CRITICAL, "no answer within 1 s", "an agent that hangs", *of(says(whole, 5), "--agent", "-t", "1"))
     ok(time.monotonic() - began < 3, "it is not waited for")
     token = os.path.join(DIR, "token")
     for text, mode, word in ("abc", 0o604, "chmod"), ("\n", 0o600, "no token"):
@@ -112,7 +112,7 @@ def bad_input():
         os.chmod(token, mode)
         check(UNKNOWN, word, "a token file that is not right: %s" % word, "--agent", "--token-file", token)
     if os.geteuid() == 0:
-        locked = says_once(b"")
+        locked = says(b"")
         os.chmod(DIR, 0o755)
         os.chmod(locked, 0o600)
         nobody = pwd.getpwnam("nobody")

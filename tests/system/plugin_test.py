@@ -83,22 +83,23 @@ class RealAgent:
         self.log.close()
 
 
-def says_once(text, seconds=0):
-    """A socket whose other end says this to one client, after so long, and is gone."""
-    path = os.path.join(DIR, "once-%d" % len(os.listdir(DIR)))
+def says(text, seconds=0, times=1):
+    """A socket whose other end says this to so many clients, after so long, and is gone."""
+    path = os.path.join(DIR, "says-%d" % len(os.listdir(DIR)))
     s = socket.socket(socket.AF_UNIX)
     s.bind(path)
     s.listen(1)
 
     def serve():
-        c, _ = s.accept()
-        c.recv(4096)
-        time.sleep(seconds)
-        try:
-            c.sendall(text)
-        except OSError:
-            pass  # the client did not wait
-        c.close()
+        for _ in range(times):
+            c, _ = s.accept()
+            c.recv(4096)
+            time.sleep(seconds)
+            try:
+                c.sendall(text)
+            except OSError:
+                pass  # the client did not wait
+            c.close()
         s.close()
     threading.Thread(target=serve, daemon=True).start()
     return path

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "base/util.h"
 #include "plugin/xapi/methods.h"
+#include "plugin/xapi/page.h"
 #include "plugin/xapi/xmlrpc.h"
 #include "tests/tap.h"
 
@@ -257,10 +258,55 @@ test_methods(void)
 	    "a UUID is checked");
 	fails_with(CALL("migrations", MEMBER("limit", "0")), "XENSCOPE_BAD_ARGUMENT",
 	    "from 1 to 1000", "a number is checked");
+	fails_with(CALL("domain", ""), "XENSCOPE_BAD_ARGUMENT", "needs it", "what must be given is asked for");
+	fails_with(CALL("migration", MEMBER("id", "a/b")), "XENSCOPE_BAD_ARGUMENT", "no id", "an id is checked");
+	fails_with(CALL("version", MEMBER("page", "1")), "XENSCOPE_BAD_ARGUMENT", "fn=help", "what needs no agent has no pages");
+	fails_with(CALL("features", MEMBER("version", "xyz")), "XENSCOPE_BAD_ARGUMENT", "first page", "a version is checked");
 	fails_with(CALL("features", ""), "XENSCOPE_AGENT_DOWN", "systemctl start",
 	    "no agent, and what to do");
 	fails_with("<x/>", "XENSCOPE_BAD_REQUEST", "&lt;x&gt; stands where",
 	    "what is no call is a failure, too");
+}
+
+/* The page of an answer, NULL with *ret_error set. */
+static char *
+page_of(const char *text, uint64_t number, const char *version, int *ret_error)
+{
+	struct strbuf b = {NULL, 0, 0};
+
+	*ret_error = page_add(&b, text, strlen(text), &(struct page){number, version});
+	return b.text;
+}
+
+static void
+test_pages(void)
+{
+	char *whole = xmalloc(MAX_VALUE + 2), *first, *second;
+	char version[VERSION_DIGITS + 1] = "";
+	unsigned pages = 0;
+	int r;
+
+	memset(whole, '"', MAX_VALUE + 1);
+	whole[MAX_VALUE + 1] = '\0';
+	memcpy(whole + PAGE_BYTES - 2, "\xe2\x82\xac", 3); /* would be cut */
+	first = page_of(whole, 1, NULL, &r);
+	ok(r == 0 && sscanf(first, "{\"page\":1,\"pages\":%u,\"version\":\"%16[0-9a-f]\",", &pages, version) == 2 && pages == 2,
+	    "an answer over 100 kB has pages");
+	ok(strlen(first) > PAGE_BYTES * 2 && strcmp(first + strlen(first) - 4, "\\\"\"}") == 0,
+	    "a page ends before the character that would be cut, and is quoted");
+	second = page_of(whole, 2, version, &r);
+	ok(r == 0 && strstr(second, "\"text\":\"\xe2\x82\xac\\\""), "the next one begins with it");
+	ok(!page_of(whole, 3, version, &r) && r == -ERANGE, "behind the last there is none");
+	ok(!page_of(whole, 2, NULL, &r) && r == -EINVAL, "a later page is not given without the version");
+	whole[5] = 'x';
+	ok(!page_of(whole, 2, version, &r) && r == -ESTALE, "nor of an answer that has changed");
+	whole[MAX_VALUE] = '\0';
+	free(first);
+	first = page_of(whole, 1, NULL, &r);
+	ok(r == 0 && strcmp(first, whole) == 0, "a shorter answer comes as it is");
+	free(first);
+	free(second);
+	free(whole);
 }
 
 /* One that lets clients in and then says nothing. */
@@ -292,6 +338,7 @@ main(void)
 	test_refused();
 	test_limits();
 	test_methods();
+	test_pages();
 	test_silent_agent();
 	return done_testing();
 }
