@@ -51,19 +51,24 @@ export function seconds(v) {
 
 export const pages = v => is(v) ? group(v) : NONE;
 export const rate = v => is(v) ? figure(v) + '\u00a0pages/s' : NONE;
+export const number = v => is(v) ? figure(v) : NONE;
+export const percent = v => !is(v) ? NONE : v > 0 && v < 0.0001 ? '< 0.01\u00a0%' : figure(v * 100) + '\u00a0%';
 export const plural = (n, one, many) => group(n) + '\u00a0' + (n === 1 ? one : many || one + 's');
 export const listed = words => words.length < 2 ? words.join('') :
 	words.slice(0, -1).join(', ') + ' and ' + words[words.length - 1];
 
+const two = n => String(n).padStart(2, '0');
+
+export const timeOf = (d, short) => two(d.getHours()) + ':' + two(d.getMinutes()) + (short ? '' : ':' + two(d.getSeconds()));
+
 /* Local time, with its date unless that is today's. */
 export function clock(t, short) {
-	const two = n => String(n).padStart(2, '0'), d = new Date(t * 1000);
+	const d = new Date(t * 1000);
 
 	if (!is(t))
 		return NONE;
-	const time = two(d.getHours()) + ':' + two(d.getMinutes()) + (short ? '' : ':' + two(d.getSeconds()));
-	return d.toDateString() === new Date().toDateString() ? time :
-		d.getFullYear() + '-' + two(d.getMonth() + 1) + '-' + two(d.getDate()) + ' ' + time;
+	return d.toDateString() === new Date().toDateString() ? timeOf(d, short) :
+		d.getFullYear() + '-' + two(d.getMonth() + 1) + '-' + two(d.getDate()) + ' ' + timeOf(d, short);
 }
 
 /* --- nodes --- */
@@ -96,6 +101,7 @@ export function svg(tag, attributes, ...children) {
 }
 
 export function text(e, s) {
+	s = s === undefined || s === null ? '' : String(s);
 	if (e.textContent !== s)
 		e.textContent = s;
 }
@@ -135,14 +141,58 @@ export function keyed(parent, items, key, make, update) {
 		node.remove();
 }
 
+/* A link within the page, by its parts: 'guest', uuid. */
+export function route(e, ...parts) {
+	e.setAttribute('href', '#/' + parts.map(encodeURIComponent).join('/'));
+	return e;
+}
+
+/* A question or a subject, and what is to be said of it. */
+export function panel(className, title, ...children) {
+	const head = el('h2', '', title), box = el('section', 'panel ' + className, head, ...children);
+
+	head.id = 'head-' + className.split(' ')[0];
+	box.setAttribute('aria-labelledby', head.id);
+	return box;
+}
+
+/* columns: [title, class] of each; the caption is for who does not see the table. */
+export function table(className, caption, columns) {
+	const head = el('tr', '', ...columns.map(([title, c]) => title ? heading('col', c || '', title) : el('td', c || '')));
+
+	return el('table', className, el('caption', 'hidden', caption), el('thead', '', head), el('tbody'));
+}
+
+/* What is wider than the screen scrolls by itself, by the keyboard, too. */
+export function scroll(name, child) {
+	const box = el('div', 'scroll', child);
+
+	box.tabIndex = 0;
+	box.setAttribute('role', 'region');
+	box.setAttribute('aria-label', name + ', table');
+	return box;
+}
+
+export function button(className, label, press) {
+	const b = el('button', className, label);
+
+	b.type = 'button';
+	b.addEventListener('click', press);
+	return b;
+}
+
 /* Rows [term, text, class or nothing] of a <dl>; those without a text are left out. */
 export function facts(dl, rows) {
 	const cells = [];
 
 	for (const [term, said, className] of rows)
 		if (said)
-			cells.push({ tag: 'dt', key: term, text: term }, { tag: 'dd', key: '=' + term, text: said, className });
-	keyed(dl, cells, c => c.key, c => el(c.tag, c.className), (e, c) => text(e, c.text));
+			cells.push({ tag: 'dt', key: term, text: term, className: '' },
+				{ tag: 'dd', key: '=' + term, text: said, className: className || '' });
+	keyed(dl, cells, c => c.key, c => el(c.tag), (e, c) => {
+		text(e, c.text);
+		e.className = c.className;
+	});
 }
 
 /* --- the agent --- */
@@ -153,7 +203,7 @@ export async function get(path) {
 
 	try {
 		const headers = { Accept: 'application/json' };
-		const reply = await fetch(path, { signal: stop.signal, headers, cache: 'no-store' });
+		const reply = await fetch(path, { signal: stop.signal, headers, cache: 'no-cache' });
 		const body = await reply.json().catch(() => null);
 		if (reply.ok && body !== null)
 			return body;

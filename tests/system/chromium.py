@@ -100,6 +100,17 @@ class Page:
             time.sleep(0.1)
         return False
 
+    def drag(self, x0, x1, y):
+        for kind, x, held in (("mouseMoved", x0, 0), ("mousePressed", x0, 1), ("mouseMoved", (x0 + x1) / 2, 1), ("mouseMoved", x1, 1),
+                              ("mouseReleased", x1, 0)):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=held, clickCount=1,
+                      button="none" if kind == "mouseMoved" and not held else "left")
+
+    def key(self, name, code, text=""):
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code,
+                      **({"text": text} if text and kind == "keyDown" else {}))
+
     def complaints(self):
         """What the page threw, and what Chromium's console says against it."""
         self.run("0")

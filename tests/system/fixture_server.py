@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Serves the dashboard with invented answers, for tests of the page and of the xapi plugin without an agent.
 
-fixture_server.py --scenario NAME [--web DIR] [--unix PATH] [--port N]
+fixture_server.py --scenario NAME [--web DIR] [--without FILE] [--unix PATH] [--port N]
 Prints its URL (or the socket's path) once it listens. Scenarios: see SCENARIOS below.
 """
-import argparse, http.server, json, os, socketserver, time, urllib.parse
+import argparse, http.server, json, math, os, socketserver, time, urllib.parse
 
 START = time.time()
 PREFIX = "/services/plugin/xenscope"
@@ -28,23 +28,39 @@ SPECULATION = """Speculative mitigation facilities:
 
 class Scenario:
     def __init__(self, source="live", age=1.2, names=("web-1", "db-primary", "build-03", "mail"), smap_hvm=False,
-                 unknown=False, running=True, past=True, status=200, many=0):
+                 unknown=False, running=True, past=True, status=200, many=0, migrations=0, ends=0):
         self.source, self.age, self.names, self.smap_hvm, self.unknown = source, age, list(names), smap_hvm, unknown
-        self.running, self.past, self.status = running, past, status
+        self.moving, self.past, self.status, self.journalled, self.ends = running, past, status, migrations, ends
+        self.kept = {}  # of many domains: what a page takes is measured, not what Python takes
         self.names += ["guest-%03d" % i for i in range(many)]
+
+    @property
+    def running(self):
+        return self.moving and not (self.ends and time.time() > START + self.ends)
+
+    def body(self, path, query):
+        key = path + repr(query)
+        if key not in self.kept or not self.journalled:
+            status, doc = self.answer(path, query)
+            self.kept[key] = status, json.dumps(doc).encode()
+        return self.kept[key]
 
     def answer(self, path, query):
         now = time.time() - self.age
         head = {"source": self.source, "time": now, "age_seconds": self.age,
                 "time_text": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
-        make = getattr(self, path.replace("/api/v1/", "get_"), None) if path.startswith("/api/v1/") else None
+        name, _, key = path[len("/api/v1/"):].partition("/")
+        make = getattr(self, "%s_%s" % ("one" if key else "get", name), None) if path.startswith("/api/v1/") else None
         if make is None:
             return 404, {"title": "Not Found", "status": 404, "detail": "there is nothing at this path"}
         if self.status != 200:
             return self.status, {"title": "Service Unavailable", "status": self.status,
                                  "detail": "no sample yet: the agent has just started; ask again in 5 s"}
         try:
-            head.update(make(query, now))
+            found = make(key) if key else make(query, now)
+            if found is None:
+                return 404, {"title": "Not Found", "status": 404, "detail": "there is no %s" % key}
+            head.update(found)
         except KeyError as e:
             return 400, {"title": "Bad Request", "status": 400, "detail": "parameter %s is missing" % e}
         return 200, head
@@ -102,7 +118,28 @@ class Scenario:
         return out
 
     def get_domains(self, query, now):
-        return {"domains": self.domain_list()}
+        return {"domains": [d for d in self.domain_list() if query.get("uuid", d["uuid"]) == d["uuid"]], "next": None}
+
+    def one_domains(self, key):
+        uuid, _, advice = key.partition("/")
+        d = next((d for d in self.domain_list() if d["uuid"] == uuid), None)
+        return d and (self.advice(d) if advice else {"domain": d})
+
+    def advice(self, d):
+        a = {"uuid": d["uuid"], "name": d["name"], "state": "unknown", "missing": "3 of 5 measurements; xenscope probe adds one",
+             "basis": None, "windows": 3, "migrations": 3, "probes": 0, "truncated": False, "covariate": None,
+             "estimate_error_ratio": None, "now": None, "best": None, "best_hours": [], "estimate_pages_per_second_by_hour": None}
+        if d["domid"] == 1:
+            def expect(rate, converges, rounds, total, down):
+                return {"estimate_pages_per_second": rate, "estimate_converges": converges, "estimate_rounds": rounds,
+                        "estimate_total_seconds": total, "estimate_downtime_seconds": down}
+            hours = [400 + 900 * abs(math.sin(h / 24 * math.pi)) * (0.4 if h // 24 > 4 else 1) for h in range(168)]
+            a.update(state="known", missing=None, basis="by its CPU time, as 7 measurements agree", windows=7, migrations=6, probes=1,
+                     covariate="cpu", estimate_error_ratio=0.12, now=expect(1280, "no", 5, 18.4, 0.41),
+                     best=expect(410, "yes", 4, 11.9, 0.14), estimate_pages_per_second_by_hour=hours,
+                     best_hours=[{"day": "sunday", "hour": h, "next": time.time() + 86400 * 3, "estimate_pages_per_second": 410}
+                                 for h in (0, 1, 23)])
+        return a
 
     def rounds(self, started, mode, seen_from=0, dirtied=(4262, 1120, 436, 285, 517)):
         out, at, send = [], started, 32784
@@ -114,7 +151,8 @@ class Scenario:
             else:
                 out.append({"n": n, "seen": True, "started": at, "seconds": s, "pages_sent": send if n else None,
                             "frames_sent": send if n else 1044480, "pages_dirtied": d,
-                            "harvest_seconds": 0.0019 if mode == "pml" else 0.0043})
+                            "harvest_seconds": 0.0019 if mode == "pml" else 0.0043,
+                            "overhead": {"overhead_ratio": 0.0118 if mode == "pml" else 0.0273}})
             at, send = at + s, d
         return out, at
 
@@ -130,7 +168,16 @@ class Scenario:
                        "sent": None, "done": at + 0.17, "pages": 517, "harvest_seconds": 0.002},
              "pages_sent": 39404, "frames_sent": 1051000, "downtime_seconds": 0.21, "downtime_source": "suspend_to_off",
              "stop_reason": "round_limit", "rounds_source": "bpf", "tracking_left_on": False,
-             "cpu_model": "Intel", "xen_version": "4.17.7", "boot_id": UUID % 99}
+             "cpu_model": "Intel", "xen_version": "4.17.7", "boot_id": UUID % 99,
+             "forecast": [{"after_round": 0, "converges": "no", "rounds": 5, "remaining_seconds": 2.1, "total_seconds": 6.4,
+                           "downtime_seconds": 0.19},
+                          {"after_round": 1, "converges": "yes", "rounds": 4, "remaining_seconds": 0.8, "total_seconds": 5.6,
+                           "downtime_seconds": 0.2}],
+             "forecast_error": {"after_round": 1, "rounds": 0, "total_ratio": 0.031, "downtime_ratio": 0.104},
+             "overhead": {"tracked_seconds": 5.3, "traced_seconds": 0.5, "windows": 6, "torn_windows": 0, "lost_records": 0,
+                          "violations": 21, "violation_cycles": 1310367, "pml_full": 30, "pml_full_cycles": 41853904, "recalcs": 345,
+                          "recalc_cycles": 53647823, "sampled_fraction": 0.094, "splits": 21, "avoided_exits": 6590,
+                          "overhead_ratio": 0.0118, "exits_per_kpage": 4.08, "recalc_exits_per_kpage": 23.4, "cycles_per_page": 7260}}
         r.update(more)
         return r
 
@@ -147,6 +194,8 @@ class Scenario:
                 last.update(seconds=None, pages_dirtied=None, harvest_seconds=None, pages_sent=None, frames_sent=700000)
             r["rounds_begun"] = len(r["rounds"])
             out.append(r)
+        if self.ends and not self.running:
+            out.append(self.record(1, 0))
         if self.past:
             n = len(self.names)
             out += [self.record(1, 600),
@@ -157,18 +206,27 @@ class Scenario:
                                 downtime_seconds=None, stop_reason="not_live", rounds_source="process"),
                     self.record(1, 12000, unseen=2, rounds_source="uprobe")]
             out[-1]["rounds"][-1]["n"] = None  # and how many came before the last one, nobody knows
-        if "uuid" in query:
-            out = [r for r in out if r["uuid"] == query["uuid"]]
-        return {"migrations": out[:int(query.get("limit", 100))]}
+        out += [self.record(1 + i % len(self.names), 20000 + 600 * i, result="failed" if i % 50 == 7 else "completed")
+                for i in range(self.journalled - len(out))]
+        for name in ("uuid", "result"):
+            out = [r for r in out if name not in query or r[name] in query[name].split(",")]
+        at, limit = int(query.get("cursor", 0)), int(query.get("limit", 100))
+        return {"migrations": out[at:at + limit], "truncated": False, "next": str(at + limit) if len(out) > at + limit else None}
+
+    def one_migrations(self, key):
+        found = [r for r in self.get_migrations({"limit": "10000"}, 0)["migrations"] if r["id"] == key]
+        return {"migration": found[0]} if found else None
 
     def get_events(self, query, now):
         def event(seq, kind, severity, text):
-            return {"seq": seq, "time": now - 600 * (10 - seq), "kind": kind, "severity": severity, "text": text}
-        return {"truncated": False, "events": [] if not self.past else [
+            return {"seq": seq, "time": now - 600 * (10 - seq), "kind": kind, "severity": severity, "text": text,
+                    "message_id": "XENSCOPE-M00%d" % (seq % 5), "uuid": UUID % 4, "migration": None}
+        found = [] if not self.past else [
             event(9, "migration_started", "info", "Migration of \"web-1\" (domain 3) began."),
             event(8, "tracking_left_on", "warning", "Migration of \"%s\" (domain 4) left dirty tracking on, which costs "
                   "the guest time; to end it: xenscope untrack 4, or migrate or save it again." % self.names[0]),
-            event(7, "migration_failed", "err", "Migration of \"mail\" (domain 4) failed: the sender ended in round 4.")]}
+            event(7, "migration_failed", "err", "Migration of \"mail\" (domain 4) failed: the sender ended in round 4.")]
+        return {"truncated": False, "events": [e for e in found if "kind" not in query or e["kind"] in query["kind"].split(",")]}
 
     def get_overhead(self, query, now):
         def row(mode, runs, exits, cycles, ratio, harvest):
@@ -188,10 +246,15 @@ class Scenario:
         return {"records": 5, "boots": [dict(boot, modes=[row("pml", 3, 4.0785, 7260.1, 0.0118, 0.0019), guess]), boot]}
 
     def get_history(self, query, now):
-        import math
-        metric, step, n = query["metric"], 60, 240
-        span = -float(query.get("start", "-21600"))
-        step = max(5, int(span / n))
+        names, n, start = query["metric"].split(","), int(query.get("points", 240)), float(query.get("start", "-21600"))
+        end = float(query.get("end", now))
+        span = -start if start < 0 else end - start
+        head = {"uuid": query.get("uuid"), "cf": query.get("cf", "AVERAGE"), "start": end - span, "step": max(5, span / n)}
+        if len(names) == 1:
+            return dict(head, metric=names[0], values=self.values(names[0], n))
+        return dict(head, columns=[{"metric": m, "values": self.values(m, n)} for m in names])
+
+    def values(self, metric, n):
         values = []
         for i in range(n):
             x = i / n
@@ -205,14 +268,14 @@ class Scenario:
             else:
                 v = len(self.names) + 1 + (x > 0.4) - (x > 0.7)
             values.append(None if self.unknown or 0.2 < x < 0.24 else v)
-        return {"metric": metric, "uuid": query.get("uuid"), "start": now - span, "step": step, "values": values}
+        return values
 
 
 SCENARIOS = {
-    "live": dict(), "replay": dict(source="replay"), "quiet": dict(running=False),
+    "live": dict(), "ending": dict(ends=7), "replay": dict(source="replay"), "quiet": dict(running=False),
     "smap_hvm": dict(smap_hvm=True, running=False), "hostile": dict(names=HOSTILE),
     "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=503),
-    "stale": dict(age=900, running=False), "many": dict(many=300, running=False),
+    "stale": dict(age=900, running=False), "many": dict(many=996, migrations=500, running=False),
 }
 
 
@@ -241,11 +304,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         path = url.path[len(PREFIX):] if url.path.startswith(PREFIX) else url.path
         name = path[1:] or "index.html"
+        if name in self.server.without:
+            return self.reply(404, "text/plain", b"")
         if self.server.web and name in os.listdir(self.server.web):
             with open(os.path.join(self.server.web, name), "rb") as f:
                 return self.reply(200, TYPES[name.rsplit(".")[-1]], f.read())
-        status, doc = self.server.scenario.answer(path, dict(urllib.parse.parse_qsl(url.query)))
-        self.reply(status, "application/json", json.dumps(doc).encode())
+        status, body = self.server.scenario.body(path, dict(urllib.parse.parse_qsl(url.query)))
+        self.reply(status, "application/json", body)
 
 
 class TcpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -262,9 +327,10 @@ def main():
     p.add_argument("--web")
     p.add_argument("--unix")
     p.add_argument("--port", type=int, default=0)
+    p.add_argument("--without", default="", help="a file that is not there")
     a = p.parse_args()
     server = UnixServer(a.unix, Handler) if a.unix else TcpServer(("127.0.0.1", a.port), Handler)
-    server.web, server.scenario = a.web, Scenario(**SCENARIOS[a.scenario])
+    server.web, server.without, server.scenario = a.web, a.without.split(), Scenario(**SCENARIOS[a.scenario])
     print(a.unix or "http://127.0.0.1:%d" % server.server_address[1], flush=True)
     server.serve_forever()
 
