@@ -11,7 +11,7 @@ const KINDS = { care: CARE, protections: ['feature_changed', 'supervisor_violati
 	migrations: CARE.filter(k => k.startsWith('migration')).concat('migration_started', 'migration_completed', 'tracking_left_on'),
 	all: [] };
 
-export const pathOf = (kinds, more) => 'api/v1/events?' + (kinds.length ? 'kind=' + kinds.join() + '&' : '') + more;
+const pathOf = (kinds, more) => 'api/v1/events?' + (kinds.length ? 'kind=' + kinds.join() + '&' : '') + more;
 export const careful = more => get(pathOf(CARE, more));
 
 function row() {

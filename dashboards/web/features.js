@@ -9,7 +9,7 @@ const COLUMNS = [['cpu', 'CPU'], ['host', 'Host'], ['xen', 'Xen'], ['hvm', 'HVM'
 const USES = [['yes', 'in use'], ['half', 'offered, not in use'], ['maybe', 'offered, use unknown'], ['no', 'not offered'],
 	['unknown', 'unknown']];
 
-export function sign(td, kind, said) {
+function sign(td, kind, said) {
 	if (!td.firstChild)
 		td.append(el('i', 'sign'), el('span', 'word'));
 	td.className = kind;

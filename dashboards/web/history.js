@@ -18,7 +18,7 @@ const count = v => figure(Math.round(v));
 /* What is stored of a counter is its rate: pages a second by tracked seconds a second are pages a tracked second. */
 const perTracked = (a, b) => b > 0 ? a / b : null;
 
-export const dirtyChart = (uuid, title) => ({ id: 'dirty' + uuid, uuid, title, dirty: true, unit: rate, combine: perTracked,
+const dirtyChart = (uuid, title) => ({ id: 'dirty' + uuid, uuid, title, dirty: true, unit: rate, combine: perTracked,
 	metrics: ['xenscope_tracking_pages_dirtied_total', 'xenscope_tracking_seconds_total'] });
 
 export const HOST = [

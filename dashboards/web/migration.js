@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One migration: while it runs its rounds as they come, then what it was and what it cost. */
 import { NONE, PAGE_BYTES, bytes, clock, dotted, el, facts, figure, get, heading, is, nameOf, pages, panel, percent, route,
-	scroll, seconds, table, text, word } from './base.js';
+	scroll, seconds, table, word } from './base.js';
 import { reasons, totals } from './overhead.js';
 import { key, picture, roundRows, roundsTable, updateRounds } from './rounds.js';
 import { fill, makeRun, tile, updateRun } from './run.js';

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The agent's words in a person's. */
-import { clock, dotted, is, nameOf, plural, rate, seconds, word } from './base.js';
+import { clock, dotted, is, nameOf, plural, seconds, word } from './base.js';
 
 export const MODE = { pml: 'PML', ept_wp: 'EPT write protection', npt_wp: 'NPT write protection', shadow: 'shadow paging',
 	off: 'none', unknown: 'unknown' };
 export const MODE_SOURCE = { inferred: 'inferred', trace: 'seen in traced exits' };
 export const DIRECTION = { out: 'to another host', in: 'from another host', local: 'within this host', save: 'saved to a file',
 	probe: 'not moved: probed for what tracking costs' };
-export const KIND = { save: 'save ', probe: 'probe ' };
+const KIND = { save: 'save ', probe: 'probe ' };
 export const ROUNDS_SOURCE = { bpf: 'eBPF on Dom0\u2019s hypercalls', uprobe: 'uprobes on libxenctrl',
 	log: 'the toolstack\u2019s logs', process: 'processes only', probe: 'a probe', none: 'nobody' };
 export const STOP = { few_dirty: 'few pages were left', round_limit: 'the limit of rounds', not_live: 'not live' };
@@ -55,5 +55,3 @@ export function migrationsAnswer(running, past) {
 }
 
 export const startedText = m => dotted([word(DIRECTION, m.direction), 'by ' + word({}, m.toolstack), clock(m.started)]);
-export const rates = r => dotted([is(sendRate(r)) ? rate(sendRate(r)) + ' sent' : '',
-	is(dirtyRate(r)) ? rate(dirtyRate(r)) + ' dirtied' : '']);

@@ -272,7 +272,7 @@ class Scenario:
 
 
 SCENARIOS = {
-    "live": dict(), "ending": dict(ends=7), "replay": dict(source="replay"), "quiet": dict(running=False),
+    "live": dict(), "ending": dict(ends=4), "replay": dict(source="replay"), "quiet": dict(running=False),
     "smap_hvm": dict(smap_hvm=True, running=False), "hostile": dict(names=HOSTILE),
     "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=503),
     "stale": dict(age=900, running=False), "many": dict(many=996, migrations=500, running=False),
