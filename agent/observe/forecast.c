@@ -334,8 +334,8 @@ void
 forecast_expect(const struct migration_record *like, int64_t pages, const struct stop_rule *rule,
     const struct habit *h, struct forecast *ret)
 {
-	const struct round all = {.n = -1, .pages_dirtied = pages};
 	const struct link link = {usual(&h->fixed, 0), usual(&h->page, NAN)};
+	struct round first = {.seconds = link.fixed + (double) pages * usual(&h->first, link.page)};
 	struct guest guest = {.n = 0};
 
 	forecast_init(ret);
@@ -344,22 +344,25 @@ forecast_expect(const struct migration_record *like, int64_t pages, const struct
 		fit_guest(like, like->n_rounds - 1, h, &guest);
 	if (!rule || guest.n == 0 || !(link.page > 0) || pages <= 0)
 		return;
-	play_all(&all, rule, &link, &guest, h, ret);
-	ret->total_seconds = ret->remaining_seconds;
+	first.pages_dirtied = (int64_t) (dirtied(&guest, first.seconds) + 0.5);
+	play_all(&first, rule, &link, &guest, h, ret);
+	ret->total_seconds = first.seconds + ret->remaining_seconds;
 }
 
 double
 forecast_rate(const struct migration_record *r)
 {
-	const struct habit none = {.least = {1, {0}}}; /* the background is a part of the rate */
+	/* the last harvest of a migration has what the guest wrote to suspend itself */
+	size_t n = r->direction != DIRECTION_PROBE && r->n_rounds > 1 ? r->n_rounds - 1 : r->n_rounds;
+	const struct habit none = {.page = {0, {0}}};
 	double found = 0, drawn = 0;
 	struct guest guest = {.n = 0};
 
-	if (r->n_rounds > 0)
-		fit_guest(r, r->n_rounds - 1, &none, &guest);
+	if (n > 0)
+		fit_guest(r, n - 1, &none, &guest);
 	if (guest.n == 0)
 		return NAN;
-	for (size_t i = 0; i < r->n_rounds; i++)
+	for (size_t i = 0; i < n; i++)
 		if (is_over(&r->round[i])) {
 			found += (double) r->round[i].pages_dirtied;
 			drawn += dirtied(&guest, r->round[i].seconds);
@@ -386,6 +389,8 @@ habit_learn(struct habit *h, const struct migration_record *r)
 		return;
 	keep(&h->fixed, link.fixed);
 	keep(&h->page, link.page);
+	if (r->round[0].n == 0 && r->round[0].seconds > 0 && r->memory_pages > 0)
+		keep(&h->first, r->round[0].seconds / (double) r->memory_pages);
 	keep(&h->request, last->seconds - link.fixed - link.page * (double) last->pages_sent);
 	pages = link.page * (double) r->final.pages;
 	if (pages > MANY_SECONDS)

@@ -40,6 +40,7 @@ struct habit {
 	struct newest after;   /* downtime beyond the final pass, s */
 	struct newest least;   /* pages that the calmest round dirtied, of guests not at rest */
 	struct newest fixed, page; /* a round takes this and so much for each page, s */
+	struct newest first;	   /* round 0, which walks holes, too, for each page of the guest, s */
 };
 
 /* Learns from a record that ended. */

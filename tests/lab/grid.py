@@ -12,7 +12,6 @@ import sys
 from witness import Witness
 
 HOLD_OUT = 3 # every third point of the list
-GRID = 51    # points; those after it are held out, too
 
 
 def stream_pages(path):
@@ -53,8 +52,7 @@ def main():
                 sys.exit(wrong)
             for extra in ('forecast', 'forecast_error'): # by the model of that day
                 record.pop(extra, None)
-            held_out = number[point] % HOLD_OUT == 0 or number[point] > GRID
-            lines.append({'point': point, 'link_mib': link, 'held_out': held_out, 'record': record})
+            lines.append({'point': point, 'link_mib': link, 'held_out': number[point] % HOLD_OUT == 0, 'record': record})
     for line in lines:
         print(json.dumps(line, separators=(',', ':')))
 

@@ -22,17 +22,20 @@
 
 static struct advisor advisor;
 static struct advice advice;
+static int64_t guest_pages = PAGES;
 static unsigned n_records;
 
 /* CPU time by the second: busy on working days, calm at night, calmest on Sunday from 2 to 7. */
 static double
-cpu_at(double at)
+made_up_cpu(double at)
 {
 	unsigned h = week_hour(at), day = h / 24;
 
 	h %= 24;
 	return day == 6 && h >= 2 && h < 7 ? 0.02 + 0.001 * h : day < 5 && h >= 8 && h < 18 ? 0.8 : 0.1;
 }
+
+static double (*cpu_at)(double at) = made_up_cpu; /* what the RRD file has */
 
 /* The guest's RRD file up to then. */
 static void
@@ -186,7 +189,7 @@ write_windows(double monday, unsigned n)
 static int
 make_at(double now)
 {
-	const struct advised vm = {.dir = dir, .uuid = GUEST, .pages = PAGES, .now = now};
+	const struct advised vm = {.dir = dir, .uuid = GUEST, .pages = guest_pages, .now = now};
 
 	return advice_make(&advisor, &vm, &advice);
 }
@@ -323,6 +326,143 @@ test_hostile(void)
 	ok(make_at(NOON + 60) == 0 && advice.truncated && !advice.known, "a long one is not read to its end");
 }
 
+/* --- a real guest --- */
+
+/* A guest of the lab that followed a schedule (tests/lab/advice), a minute at each of its rates: its CPU time as the RRD
+ * files had it, and the probe or migration that measured it. The last ones were not used for the estimate. */
+#define MINUTES 10
+#define CALIBRATED 6
+
+static struct minute {
+	double cpu, mib;
+	struct migration_record record;
+} minute[MINUTES];
+
+static size_t
+read_minutes(void)
+{
+	const char *srcdir = getenv("srcdir");
+	_cleanup_(freep) char *path = xasprintf("%s/tests/golden/advice/schedule.jsonl", srcdir ? srcdir : ".");
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0, n = 0;
+
+	for (; f && n < MINUTES && getline(&line, &room, f) > 0; n++) {
+		json_t *o = json_loads(line, 0, NULL);
+		char *text = json_dumps(json_object_get(o, "record"), 0);
+
+		minute[n].cpu = json_number_value(json_object_get(o, "cpu"));
+		minute[n].mib = json_number_value(json_object_get(o, "rate"));
+		if (!text || record_parse(text, strlen(text), &minute[n].record) < 0)
+			ok(0, "line %zu has a record", n + 1);
+		free(text);
+		json_decref(o);
+	}
+	free(line);
+	if (f)
+		(void) fclose(f);
+	return n;
+}
+
+/* The schedule, stretched from ten minutes to the hours of a week: which of the minutes an hour is like. */
+static size_t
+like_minute(double at)
+{
+	return (size_t) week_hour(at) % MINUTES;
+}
+
+static double
+measured_cpu(double at)
+{
+	return minute[like_minute(at)].cpu;
+}
+
+/* Made up: the emulated guest took as long for its timers as for what it wrote. */
+static double
+fitting_cpu(double at)
+{
+	return 0.002 + 0.04 * minute[like_minute(at)].mib;
+}
+
+/* The measurement of minute i, as if it had been made in an hour like it, at or after the given time. */
+static void
+write_measured(size_t i, double from)
+{
+	struct migration_record r;
+	double at = from;
+
+	while (like_minute(at) != i)
+		at += HOUR;
+	record_copy(&r, &minute[i].record);
+	r.ended += at + 600 - r.started;
+	r.started = at + 600;
+	write_record(&r);
+}
+
+/* What is advised at the end of the first hour that is like minute i, where the guest's CPU time was this and the first
+ * measurements were made in as many days of the two weeks before. */
+static int
+advise_in(size_t i, double (*cpu)(double at))
+{
+	double now = MONDAY;
+
+	while (like_minute(now) != i)
+		now += HOUR;
+	cpu_at = cpu;
+	begin(now + HOUR);
+	for (size_t k = 0; k < CALIBRATED; k++)
+		write_measured(k, MONDAY - 10 * DAY + (double) k * DAY);
+	return make_at(now + HOUR + 60);
+}
+
+/* Beside what was measured in that minute. Returns the rate. */
+static double
+judge_minute(size_t i)
+{
+	const struct migration_record *r = &minute[i].record;
+	double rate = r->direction == DIRECTION_PROBE ? (double) r->round[0].pages_dirtied : forecast_rate(r);
+
+	printf("# %.0f MiB/s, held out: %.0f pages/s measured, %.0f estimated\n", minute[i].mib, rate, advice.rate);
+	if (r->direction != DIRECTION_PROBE)
+		ok(advice.now.rounds == r->rounds_begun &&
+			near(advice.now.total_seconds, r->ended - r->started, 0.5) &&
+			near(advice.now.downtime_seconds, r->downtime_seconds, 0.2),
+		    "of %d rounds, %.1f s, downtime %.2f s it expects %d, %.1f, %.2f", r->rounds_begun,
+		    r->ended - r->started, r->downtime_seconds, advice.now.rounds, advice.now.total_seconds,
+		    advice.now.downtime_seconds);
+	return rate;
+}
+
+static void
+test_real(void)
+{
+	size_t n = read_minutes(), calmest = 0, right = 0;
+	double missed = 0, all = 0;
+
+	ok(n == MINUTES, "the lab measured a guest at each rate of its schedule: %zu", n);
+	guest_pages = minute[CALIBRATED].record.memory_pages;
+	ok(advise_in(0, measured_cpu) == 0 && !advice.known && advice.estimator.error > MAX_ERROR,
+	    "its CPU time did not tell its rate, and so nothing is told: error %.2f", advice.estimator.error);
+	ok(advise_in(0, fitting_cpu) == 0 && advice.known && advice.estimator.by == COVARIATE_CPU,
+	    "where it does, six measurements are enough, error %.2f", advice.estimator.error);
+	for (size_t i = CALIBRATED; i < MINUTES; i++) {
+		double rate = advise_in(i, fitting_cpu) == 0 ? judge_minute(i) : NAN;
+
+		missed += fabs(advice.rate - rate);
+		all += rate;
+	}
+	ok(missed <= 0.1 * all, "the others are off by %.2f", missed / all);
+	for (size_t i = 0; i < MINUTES; i++)
+		calmest = minute[i].mib < minute[calmest].mib ? i : calmest;
+	for (size_t i = 0; i < advice.n_best; i++)
+		right += advice.best[i].hour % MINUTES == calmest;
+	ok(advice.n_best == MAX_BEST && right == MAX_BEST, "the best hours are those in which it rests");
+	cpu_at = made_up_cpu;
+	guest_pages = PAGES;
+	for (size_t i = 0; i < n; i++)
+		record_done(&minute[i].record);
+}
+
 static void
 test_answer(void)
 {
@@ -371,6 +511,7 @@ main(void)
 	test_noise();
 	test_constant();
 	test_hostile();
+	test_real();
 	test_answer();
 	remove_tree(dir);
 	json_decref(body);
