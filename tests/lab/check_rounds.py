@@ -202,6 +202,9 @@ def check(tap, boot, witness, steps, journal):
                      'the journal has each of them once, in their order'):
         return
     check_side_by_side(tap, steps, witness)
+    if 'pair' in steps:
+        check_seen.check(tap, 'several', witness.text('seen-several.txt'),
+                         [r for s, r in zip(steps, journal) if s in ('pair', 'save')])
     for step, record, episode in zip(steps, journal, witness.episodes):
         tap.ok(record['name'] in (('idle1', 'idle2') if step == 'pair' else ('work',)), '%s: the guest\'s name' % step, record)
         if step in ('clean', 'sampled', 'after_off', 'mid_round'):
@@ -210,7 +213,6 @@ def check(tap, boot, witness, steps, journal):
             check_whole(tap, boot, step, record, episode)
         elif step == 'after_off':
             check_after_off(tap, boot, witness, record, episode)
-            check_seen.check(tap, step, boot != 'npt', witness.text('seen-after_off.txt'), [record])
         elif step == 'mid_round':
             check_mid_round(tap, boot, witness, record, episode)
         elif step == 'fail':
