@@ -18,7 +18,7 @@
 #include "agent.h"
 #include "base/parse.h"
 #include "base/util.h"
-#include "tests/fake_hv.h"
+#include "tests/bench/busy_host.h"
 #include "tests/remove_tree.h"
 
 #define CLIENTS 32
@@ -38,13 +38,14 @@ enum turn { ALONE, FLOODED, TURNS };
 
 struct bench {
 	struct loop *loop;
+	struct fake_hv *host;
 	struct agent *agent;
 	double first; /* CLOCK_MONOTONIC: the first tick that counts */
 	size_t ticks, wanted;
 	double *late[TURNS], *took[TURNS];
 	size_t n[TURNS];
 	pid_t flood;
-	uint64_t *answers; /* shared with it: bytes read */
+	uint64_t *bytes; /* shared with it: what was read */
 };
 
 static void
@@ -135,6 +136,7 @@ on_tick(void *arg, uint32_t events, const struct tick *now)
 		b->late[turn][b->n[turn]] = remainder(began - b->first, STEP);
 		b->took[turn][b->n[turn]++] = tick_now().mono - began;
 	}
+	busy_host_go_on(b->host);
 	b->ticks++;
 	turn = b->ticks < WARM_UP ? ALONE : (b->ticks - WARM_UP) / TURN % TURNS;
 	(void) kill(b->flood, turn == FLOODED ? SIGCONT : SIGSTOP);
@@ -173,7 +175,7 @@ report(struct bench *b, uint64_t domains)
 			b->late[t][i] -= punctual;
 
 	(void) printf("%ju domains, a tick each second; %d clients and a slow reader took %.0f MB/s\n", (uintmax_t) domains,
-	    CLIENTS, (double) *b->answers / 1e6 / seconds);
+	    CLIENTS, (double) *b->bytes / 1e6 / seconds);
 	alone = show("delay of a tick, nobody asking", b->late[ALONE], b->n[ALONE]);
 	flooded = show("delay of a tick, flooded", b->late[FLOODED], b->n[FLOODED]);
 	(void) printf("  ratio of the medians %.2f; flooded, %.5f of a step\n", flooded / alone, flooded / STEP);
@@ -203,7 +205,6 @@ int
 main(int argc, char **argv)
 {
 	char dir[] = "/tmp/xenscope-bench-XXXXXX";
-	struct fake_hv *host = fake_hv_new();
 	struct bench b = {.first = 0};
 	uint64_t domains = 1000, ticks = 60;
 	struct config config;
@@ -213,6 +214,7 @@ main(int argc, char **argv)
 		return 2;
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
 		return 1;
+	b.host = busy_host_new((unsigned) domains);
 	path = xasprintf("%s/sock", dir);
 	config_init(&config);
 	set(&config, "state_dir", dir);
@@ -220,26 +222,24 @@ main(int argc, char **argv)
 	set(&config, "xapi_socket", "");
 	set(&config, "listen", "");
 	set(&config, "step", "1");
-	for (unsigned i = 0; i < domains; i++)
-		(void) fake_hv_add(host, i);
 	b.wanted = WARM_UP + ticks;
 	for (int t = 0; t < TURNS; t++) {
 		b.late[t] = xcalloc(ticks, sizeof(double));
 		b.took[t] = xcalloc(ticks, sizeof(double));
 	}
-	b.answers = mmap(NULL, sizeof(*b.answers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	b.bytes = mmap(NULL, sizeof(*b.bytes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	b.flood = fork();
 	if (b.flood == 0) {
 		(void) raise(SIGSTOP);
-		flood(path, b.answers);
+		flood(path, b.bytes);
 	}
-	if (b.answers == MAP_FAILED || start(&b, &config, &host->hv) < 0 || loop_run(b.loop) < 0)
+	if (b.bytes == MAP_FAILED || start(&b, &config, &b.host->hv) < 0 || loop_run(b.loop) < 0)
 		return 1;
 	(void) kill(b.flood, SIGKILL);
 	(void) waitpid(b.flood, NULL, 0);
 	report(&b, domains);
 	agent_free(b.agent);
-	host->hv.ops->close(&host->hv);
+	b.host->hv.ops->close(&b.host->hv);
 	loop_free(b.loop);
 	config_done(&config);
 	for (int t = 0; t < TURNS; t++) {
