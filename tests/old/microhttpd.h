@@ -24,7 +24,13 @@ struct MHD_Daemon;
 struct MHD_Connection;
 struct MHD_Response;
 
-enum MHD_FLAG { MHD_USE_SSL = 2, MHD_SUPPRESS_DATE_NO_CLOCK = 128, MHD_USE_EPOLL_LINUX_ONLY = 512 };
+enum MHD_FLAG {
+	MHD_USE_SSL = 2,
+	MHD_SUPPRESS_DATE_NO_CLOCK = 128,
+	MHD_USE_EPOLL_LINUX_ONLY = 512,
+	MHD_USE_PIPE_FOR_SHUTDOWN = 1024,
+	MHD_USE_SUSPEND_RESUME = 8192 | MHD_USE_PIPE_FOR_SHUTDOWN
+};
 
 enum MHD_OPTION {
 	MHD_OPTION_END = 0,
@@ -82,6 +88,9 @@ const union MHD_ConnectionInfo *MHD_get_connection_info(
 int MHD_get_connection_values(
     struct MHD_Connection *connection, enum MHD_ValueKind kind, MHD_KeyValueIterator iterator, void *iterator_cls);
 const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key);
+
+void MHD_suspend_connection(struct MHD_Connection *connection);
+void MHD_resume_connection(struct MHD_Connection *connection);
 
 struct MHD_Response *MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode);
 struct MHD_Response *MHD_create_response_from_callback(uint64_t size, size_t block_size, MHD_ContentReaderCallback crc,

@@ -7,6 +7,7 @@ need curl gzip jq python3
 shown="$tmp/head $tmp/body"
 web=$srcdir/dashboards/web
 plugins=$tmp/var/lib/xcp/plugin
+graph=$(cd "${builddir:=.}" && pwd)/agent/xenscope-graph # if it was built
 secret=OpaqueRef:c0ffee
 proxy=''
 trap 'stop; [ -z "$proxy" ] || kill $proxy; rm -rf "$tmp"' EXIT
@@ -70,7 +71,7 @@ ok $? 'it tells the length of an error, and breaks its body'
 wait $!
 
 play s --xapi_socket="$plugins/xenscope" --dashboard_dir="$web" --replay="$srcdir/tests/captures/intel-pml.jsonl" \
-    --graph_program="$(cd "${builddir:-.}" && pwd)/agent/xenscope-graph"
+    --graph_program="$graph"
 ok $? 'an agent plays'
 prefix=/services/plugin/xenscope
 direct() { curl -sS -g --max-time 20 --unix-socket "$state/sock" "http://localhost$1"; }
@@ -130,7 +131,18 @@ passes() {
     claim compressed "$1"
 }
 
+# failure CODE TARGET WORDS [CURL-OPTION...]: the proxy drops the text, so a header has it
+failure() {
+    status=$1 path=$2 words=$3
+    shift 3
+    get "$status" "$prefix$path" "$@" && header X-Xenscope-Error | grep -q "$words"
+    ok $? "$status $(echo "$path" | head -c 60): $(header X-Xenscope-Error | head -c 60)"
+}
+
 for route in $(sed -n 's/^ROUTE("\([^"]*\)".*/\1/p' "$srcdir/agent/serve/routes.def"); do
+    case $route in
+    /graph/*) [ -x "$graph" ] || { failure 501 "$(example "$route")" 'not installed'; continue; } ;;
+    esac
     passes "$(example "$route")"
 done
 for selection in '/api/v1/domains?limit=2' '/api/v1/domains?fields=name,uuid&limit=1' "/api/v1/domains?uuid=$uuid" \
@@ -142,13 +154,6 @@ claim same /metrics
 get 200 $prefix/metrics -H 'Accept: application/openmetrics-text' && tail -n 1 "$tmp/body" | grep -q '^# EOF'
 ok $? 'OpenMetrics comes for who asks for it'
 
-# failure CODE TARGET WORDS [CURL-OPTION...]: the proxy drops the text, so a header has it
-failure() {
-    status=$1 path=$2 words=$3
-    shift 3
-    get "$status" "$prefix$path" "$@" && header X-Xenscope-Error | grep -q "$words"
-    ok $? "$status $(echo "$path" | head -c 60): $(header X-Xenscope-Error | head -c 60)"
-}
 failure 404 /nothing 'there is nothing at this path'
 failure 404 /api/v1/domains/00000000-0000-0000-0000-00000000beef 'api/v1/domains'
 failure 404 /api/v1/migrations/none 'migration'
