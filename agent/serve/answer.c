@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "serve/json.h"
 
+#define ROOM_STEP (64u << 10) /* bytes: so that one answer fits where another one was */
 #define MAX_DETAIL 1024
 
 enum life { MADE, KEPT };
@@ -304,6 +305,8 @@ answer(struct request *q, struct reply *ret)
 		return;
 	}
 	route = find_route(q);
+	if (q->expected > 0) /* at once: what grows by and by leaves holes of all sizes, tick after tick */
+		strbuf_grow(&ret->body, (q->expected / ROOM_STEP + 2) * ROOM_STEP);
 	if (!route)
 		not_found(q, ret);
 	else if (check_parameters(q, route, ret))

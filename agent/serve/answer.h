@@ -37,6 +37,7 @@ struct request {
 	struct parameter parameter[MAX_PARAMETERS];
 	size_t n_parameters; /* more than there is room for: those are not there */
 	size_t query_bytes, header_bytes;
+	size_t expected; /* bytes of the answer, as the last one had; 0 unknown */
 	enum route_id route; /* this and the key are set by answer() and answer_key() */
 	char key[MAX_KEY];
 };

@@ -100,6 +100,15 @@ kept_find(struct kept *k, const char *key, uint64_t generation)
 }
 
 size_t
+kept_size(const struct kept *k, const char *key)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (strcmp(k->body[i]->key, key) == 0)
+			return k->body[i]->n;
+	return 0;
+}
+
+size_t
 kept_bytes(const struct kept *k)
 {
 	size_t n = 0;
@@ -184,7 +193,7 @@ compress_body(const void *data, size_t n, size_t *ret_n)
 {
 	z_stream z = {.next_in = (Bytef *) (uintptr_t) data, .avail_in = (uInt) n};
 	uLong room;
-	void *out;
+	void *out, *ret = NULL;
 
 	if (n > UINT32_MAX || deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
 				  Z_DEFAULT_STRATEGY) != Z_OK)
@@ -193,11 +202,14 @@ compress_body(const void *data, size_t n, size_t *ret_n)
 	out = xmalloc(room);
 	z.next_out = out;
 	z.avail_out = (uInt) room;
-	if (deflate(&z, Z_FINISH) != Z_STREAM_END || z.total_out >= n)
-		free(TAKE_PTR(out));
-	*ret_n = z.total_out;
+	if (deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < n) {
+		*ret_n = z.total_out;
+		ret = xmalloc(*ret_n); /* the end of what was cut off would lie between others for ever */
+		memcpy(ret, out, *ret_n);
+	}
 	(void) deflateEnd(&z);
-	return out ? xrealloc(out, *ret_n) : NULL;
+	free(out);
+	return ret;
 }
 
 /* The form that such a client gets. */

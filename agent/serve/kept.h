@@ -28,6 +28,9 @@ struct body *kept_find(struct kept *k, const char *key, uint64_t generation);
  * untouched. */
 struct body *kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *reply);
 
+/* Bytes of the newest body of this key, of whatever generation; 0: there is none. */
+size_t kept_size(const struct kept *k, const char *key);
+
 /* Bytes of those that are current, before compression. */
 size_t kept_bytes(const struct kept *k);
 /* Bytes of bodies that are no longer current and still being sent. */

@@ -34,6 +34,7 @@ main(void)
 
 	ok(a && kept_find(k, "/a", 1) == a && !kept_find(k, "/a", 2) && !kept_find(k, "/c", 1),
 	    "a body is found by its name, as long as nothing has changed");
+	ok(kept_size(k, "/a") == 5000 && kept_size(k, "/c") == 0, "an old one tells how large the next will be");
 	ok(body_use(a, false) != body_use(a, true) && strcmp(body_etag(a, false), body_etag(a, true)) != 0,
 	    "it has two forms, with tags of their own");
 	ok(body_use(b, true) == body_use(b, false) && strcmp(body_etag(b, false), body_etag(b, true)) == 0,
