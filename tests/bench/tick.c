@@ -18,17 +18,19 @@
 
 #define STEP 5.0 /* seconds, of a clock that nobody waits for */
 
-enum phase { COLLECT, HAND_OVER, METRICS, OPENMETRICS, DOMAINS, ONE_DOMAIN, SOME_FIELDS, PHASES };
-
-static const char *const phase_name[] = {
-    [COLLECT] = "collect",
-    [HAND_OVER] = "hand over",
-    [METRICS] = "/metrics",
-    [OPENMETRICS] = "/metrics (OpenMetrics)",
-    [DOMAINS] = "/api/v1/domains",
-    [ONE_DOMAIN] = "/api/v1/domains?name=vm-7",
-    [SOME_FIELDS] = "/api/v1/domains?fields=name,metrics",
+/* What is asked for, after a tick. */
+static const struct question {
+	const char *name, *path, *accept;
+	struct parameter parameter;
+} questions[] = {
+    {"/metrics", "/metrics", NULL, {NULL, NULL}},
+    {"/metrics (OpenMetrics)", "/metrics", "application/openmetrics-text", {NULL, NULL}},
+    {"/api/v1/domains", "/api/v1/domains", NULL, {NULL, NULL}},
+    {"/api/v1/domains?name=vm-7", "/api/v1/domains", NULL, {"name", "vm-7"}},
+    {"/api/v1/domains?fields=name,metrics", "/api/v1/domains", NULL, {"fields", "name,metrics"}},
 };
+
+enum { COLLECT, HAND_OVER, FIRST_QUESTION, PHASES = FIRST_QUESTION + ARRAY_SIZE(questions) };
 
 struct bench {
 	struct fake_hv *host;
@@ -91,14 +93,14 @@ bench_init(struct bench *b, unsigned domains, size_t ticks)
 	if (loop_add(b->loop, b->pair[1], EPOLLIN, on_link, b) < 0)
 		exit(1);
 	b->view.step = (unsigned) STEP;
-	for (int p = 0; p < PHASES; p++)
+	for (size_t p = 0; p < PHASES; p++)
 		b->seconds[p] = xcalloc(ticks, sizeof(double));
 }
 
 static void
 bench_done(struct bench *b)
 {
-	for (int p = 0; p < PHASES; p++)
+	for (size_t p = 0; p < PHASES; p++)
 		free(b->seconds[p]);
 	view_done(&b->view);
 	link_reader_free(b->reader);
@@ -128,61 +130,51 @@ hand_over(struct bench *b, struct sample *s)
 	(void) loop_run(b->loop);
 }
 
-static void
-ask(struct bench *b, enum phase phase, const char *path, const char *accept, struct parameter parameter)
+/* The bytes of the answer. */
+static size_t
+ask(const struct bench *b, const struct question *what)
 {
-	struct request q = {.view = &b->view, .now = tick_now(), .method = "GET", .path = path, .accept = accept,
-	    .parameter = {parameter}, .n_parameters = parameter.name ? 1 : 0};
+	struct request q = {.view = &b->view, .now = tick_now(), .method = "GET", .path = what->path,
+	    .accept = what->accept, .parameter = {what->parameter}, .n_parameters = what->parameter.name ? 1 : 0};
 	struct reply reply = {.status = 0};
+	size_t n;
 
 	answer(&q, &reply);
 	(void) flow_drain(&reply, false);
 	if (reply.status != 200)
 		exit(1);
-	b->bytes[phase] = reply.body.n;
+	n = reply.body.n;
 	reply_done(&reply);
+	return n;
 }
 
 static void
 run(struct bench *b, size_t tick)
 {
-	static const struct parameter none = {NULL, NULL}, one = {"name", "vm-7"}, some = {"fields", "name,metrics"};
 	struct tick at = tick_now();
-	struct sample *s = NULL;
+	struct sample *s;
+	double begin;
 
 	at.mono += STEP * (double) tick;
 	at.real += STEP * (double) tick;
 	busy_host_go_on(b->host);
-	for (int p = 0; p < PHASES; p++) {
-		double begin = cpu_seconds();
-
-		switch ((enum phase) p) {
-		case COLLECT:
-			s = collect(b, &at);
-			break;
-		case HAND_OVER:
-			hand_over(b, s);
-			break;
-		case METRICS:
-			ask(b, METRICS, "/metrics", NULL, none);
-			break;
-		case OPENMETRICS:
-			ask(b, OPENMETRICS, "/metrics", "application/openmetrics-text", none);
-			break;
-		case DOMAINS:
-			ask(b, DOMAINS, "/api/v1/domains", NULL, none);
-			break;
-		case ONE_DOMAIN:
-			ask(b, ONE_DOMAIN, "/api/v1/domains", NULL, one);
-			break;
-		case SOME_FIELDS:
-			ask(b, SOME_FIELDS, "/api/v1/domains", NULL, some);
-			break;
-		case PHASES:
-			break;
-		}
-		b->seconds[p][tick] = cpu_seconds() - begin;
+	begin = cpu_seconds();
+	s = collect(b, &at);
+	b->seconds[COLLECT][tick] = cpu_seconds() - begin;
+	begin = cpu_seconds();
+	hand_over(b, s);
+	b->seconds[HAND_OVER][tick] = cpu_seconds() - begin;
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		begin = cpu_seconds();
+		b->bytes[FIRST_QUESTION + i] = ask(b, &questions[i]);
+		b->seconds[FIRST_QUESTION + i][tick] = cpu_seconds() - begin;
 	}
+}
+
+static const char *
+phase_name(size_t p)
+{
+	return p == COLLECT ? "collect" : p == HAND_OVER ? "hand over" : questions[p - FIRST_QUESTION].name;
 }
 
 static int
@@ -202,9 +194,9 @@ main(int argc, char **argv)
 	bench_init(&b, argc > 1 ? (unsigned) atoi(argv[1]) : 1000, ticks);
 	for (size_t i = 0; i < ticks; i++)
 		run(&b, i);
-	for (int p = 0; p < PHASES; p++) {
+	for (size_t p = 0; p < PHASES; p++) {
 		qsort(b.seconds[p], ticks, sizeof(double), compare);
-		(void) printf("%s: %.3f ms of CPU (%.3f to %.3f)", phase_name[p], b.seconds[p][ticks / 2] * 1000,
+		(void) printf("%s: %.3f ms of CPU (%.3f to %.3f)", phase_name(p), b.seconds[p][ticks / 2] * 1000,
 		    b.seconds[p][0] * 1000, b.seconds[p][ticks - 1] * 1000);
 		(void) printf(b.bytes[p] ? ", %zu bytes\n" : "\n", b.bytes[p]);
 	}
