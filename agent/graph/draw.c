@@ -16,7 +16,6 @@
 #define ROWS_A_CALL 256	      /* of rrd_update_r */
 #define FIGURES_WIDTH 560u    /* a narrower picture has no room for figures beside the legend */
 #define LETTER_WIDTH 7u	      /* pixels of the title's */
-#define HAS_NO_TAG 1.5	      /* librrd from this version on can leave out its own name at the edge */
 
 /* As the dashboard has them (style.css). */
 static const struct colours {
@@ -200,8 +199,7 @@ add_options(struct arguments *a, const struct picture *p)
 	add(a, xstrdup("--slope-mode"));
 	for (size_t i = 0; i < ARRAY_SIZE(fonts); i++)
 		add(a, xasprintf("--font=%s", fonts[i]));
-	if (rrd_version() >= HAS_NO_TAG)
-		add(a, xstrdup("--disable-rrdtool-tag"));
+	add(a, xstrdup("--disable-rrdtool-tag"));
 	strbuf_str(&title, "--title=");
 	add_cut(&title, p->title, p->width / LETTER_WIDTH);
 	add(a, title.text);

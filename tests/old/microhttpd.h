@@ -85,6 +85,9 @@ const union MHD_DaemonInfo *MHD_get_daemon_info(struct MHD_Daemon *daemon, enum 
 const union MHD_ConnectionInfo *MHD_get_connection_info(
     struct MHD_Connection *connection, enum MHD_ConnectionInfoType info_type, ...);
 
+void MHD_suspend_connection(struct MHD_Connection *connection);
+void MHD_resume_connection(struct MHD_Connection *connection);
+
 int MHD_get_connection_values(
     struct MHD_Connection *connection, enum MHD_ValueKind kind, MHD_KeyValueIterator iterator, void *iterator_cls);
 const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key);
