@@ -178,6 +178,25 @@ run_history(struct cli *c)
 }
 
 static int
+run_graph(struct cli *c)
+{
+	struct graph_options g = {.metric = c->o->argument[0],
+	    .since = c->o->value[OPT_since],
+	    .until = c->o->value[OPT_until],
+	    .output = c->o->value[OPT_output],
+	    .json = given(c, OPT_json),
+	    .blocks = terminal_blocks(),
+	    .ask = ask,
+	    .fetch = ask_body,
+	    .arg = &c->asker};
+	char uuid[37];
+	int status = c->o->argument[1] ? ask_uuid(&c->asker, c->o->argument[1], uuid) : EXIT_OK;
+
+	g.uuid = c->o->argument[1] ? uuid : NULL;
+	return status == EXIT_OK ? graph_command(&g, stdout) : status;
+}
+
+static int
 run_status(struct cli *c)
 {
 	static const char *const names[] = {"host", "features", "migrations"};
@@ -269,22 +288,6 @@ run_trace(struct cli *c)
 		csv_answer(csv_of(COMMAND_trace), answer, stdout);
 	json_decref(answer);
 	return status;
-}
-
-static int
-run_graph(struct cli *c)
-{
-	const struct graph_options g = {.metric = c->o->argument[0],
-	    .uuid = c->o->value[OPT_uuid],
-	    .since = c->o->value[OPT_since],
-	    .until = c->o->value[OPT_until],
-	    .output = c->o->value[OPT_output],
-	    .json = given(c, OPT_json),
-	    .ask = ask,
-	    .fetch = ask_body,
-	    .arg = &c->asker};
-
-	return graph_command(&g, stdout);
 }
 
 /* The record that a probe made, quietly: an agent that ends answers no more. */

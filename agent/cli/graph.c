@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/fields.h"
 #include "cli/query.h"
+#include "cli/terminal.h"
 
 #define DEFAULT_WIDTH 72u /* blocks where there is no terminal */
 #define MIN_WIDTH 10u
@@ -40,18 +41,20 @@ summarise(const json_t *values)
 	return s;
 }
 
+#define LEVELS 8
+
 static void
-print_blocks(const json_t *values, double most, FILE *f)
+print_blocks(const json_t *values, double most, bool blocks, FILE *f)
 {
-	static const char *const blocks[] = {"\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83", "\xe2\x96\x84",
-	    "\xe2\x96\x85", "\xe2\x96\x86", "\xe2\x96\x87", "\xe2\x96\x88"};
+	static const char *const names[2][LEVELS] = {
+	    {".", ":", "-", "=", "+", "*", "#", "@"}, {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}};
 
 	for (size_t i = 0; i < json_array_size(values); i++) {
 		const json_t *v = json_array_get(values, i);
 		double part = most > 0 && json_is_number(v) ? json_number_value(v) / most : 0;
-		size_t level = (size_t) (MIN(MAX(part, 0), 1) * (ARRAY_SIZE(blocks) - 1) + 0.5);
+		size_t level = (size_t) (MIN(MAX(part, 0), 1) * (LEVELS - 1) + 0.5);
 
-		(void) fputs(json_is_number(v) ? blocks[level] : " ", f);
+		(void) fputs(json_is_number(v) ? names[blocks][level] : " ", f);
 	}
 	(void) fputc('\n', f);
 }
@@ -83,7 +86,7 @@ print_time(double t, const char *after, FILE *f)
 }
 
 static void
-show_column(const json_t *column, FILE *f)
+show_column(const json_t *column, bool blocks, FILE *f)
 {
 	const json_t *values = json_object_get(column, "values");
 	const char *unit = text(column, "unit");
@@ -98,7 +101,7 @@ show_column(const json_t *column, FILE *f)
 		(void) fputs("no values\n", f);
 		return;
 	}
-	print_blocks(values, s.most, f);
+	print_blocks(values, s.most, blocks, f);
 	print_value("last", s.last, column, f);
 	print_value(", mean", s.sum / (double) s.known, column, f);
 	print_value(", least", s.least, column, f);
@@ -107,7 +110,7 @@ show_column(const json_t *column, FILE *f)
 }
 
 void
-show_graph(const json_t *answer, FILE *f)
+show_graph(const json_t *answer, bool blocks, FILE *f)
 {
 	const json_t *columns = json_object_get(answer, "columns");
 	const json_t *first = columns ? json_array_get(columns, 0) : answer;
@@ -119,9 +122,9 @@ show_graph(const json_t *answer, FILE *f)
 	print_time(start + step * (double) n, "", f);
 	(void) fprintf(f, ", a block is %.6g s\n", step);
 	if (!columns)
-		show_column(answer, f);
+		show_column(answer, blocks, f);
 	for (size_t i = 0; i < json_array_size(columns); i++)
-		show_column(json_array_get(columns, i), f);
+		show_column(json_array_get(columns, i), blocks, f);
 }
 
 /* The suffix of a file that a picture may go to, NULL for others. */
@@ -139,13 +142,7 @@ path_of(const struct graph_options *o, const char *route, const char *suffix, un
 	struct strbuf b = {NULL, 0, 0};
 
 	strbuf_printf(&b, "%s%s", route, suffix);
-	add_parameter(&b, "metric", o->metric);
-	if (o->uuid)
-		add_parameter(&b, "uuid", o->uuid);
-	if (o->since)
-		add_parameter(&b, "start", o->since);
-	if (o->until)
-		add_parameter(&b, "end", o->until);
+	add_history(&b, o->metric, o->uuid, o->since, o->until);
 	if (points)
 		strbuf_printf(&b, "&points=%u", points);
 	return b.text;
@@ -196,7 +193,7 @@ graph_command(const struct graph_options *o, FILE *f)
 	if (status == EXIT_OK && o->json)
 		(void) (json_dumpf(answer, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0 || fputc('\n', f));
 	else if (status == EXIT_OK)
-		show_graph(answer, f);
+		show_graph(answer, o->blocks, f);
 	json_decref(answer);
 	return status;
 }

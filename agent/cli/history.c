@@ -29,13 +29,7 @@ history_path(struct asker *a, const struct options *o, int *ret_status)
 	if (status != EXIT_OK)
 		return NULL;
 	strbuf_str(&path, "/api/v1/history");
-	add_parameter(&path, "metric", o->argument[0]);
-	if (o->argument[1])
-		add_parameter(&path, "uuid", uuid);
-	if (o->value[OPT_since])
-		add_parameter(&path, "start", o->value[OPT_since]);
-	if (o->value[OPT_until])
-		add_parameter(&path, "end", o->value[OPT_until]);
+	add_history(&path, o->argument[0], o->argument[1] ? uuid : NULL, o->value[OPT_since], o->value[OPT_until]);
 	(void) snprintf(number, sizeof(number), "%llu", (unsigned long long) points);
 	if (points)
 		add_parameter(&path, "points", number);

@@ -17,3 +17,15 @@ add_parameter(struct strbuf *b, const char *name, const char *value)
 		else
 			strbuf_printf(b, "%%%02X", (unsigned char) *value);
 }
+
+void
+add_history(struct strbuf *b, const char *metric, const char *uuid, const char *since, const char *until)
+{
+	add_parameter(b, "metric", metric);
+	if (uuid)
+		add_parameter(b, "uuid", uuid);
+	if (since)
+		add_parameter(b, "start", since);
+	if (until)
+		add_parameter(b, "end", until);
+}

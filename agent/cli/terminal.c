@@ -27,6 +27,20 @@ terminal_colours(FILE *f)
 	       strcmp(term, "dumb") != 0;
 }
 
+bool
+terminal_blocks(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && *value)
+			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+	}
+	return false;
+}
+
 const char *
 word_colour(const char *word)
 {

@@ -14,6 +14,9 @@ unsigned terminal_width(FILE *f);
 /* It is a terminal that knows colours, and nobody asked for none (NO_COLOR, no-color.org). */
 bool terminal_colours(FILE *f);
 
+/* The environment names UTF-8, of which block characters are a part. */
+bool terminal_blocks(void);
+
 /* How a word is coloured: "failed" as what is bad, "completed" as what is good; NULL: as any other text. A part
  * of an escape sequence: between "\033[" and "m". */
 const char *word_colour(const char *word);

@@ -3,7 +3,6 @@
 #include "cli/watch.h"
 
 #include <errno.h>
-#include <strings.h>
 
 #include "base/tick.h"
 #include "base/util.h"
@@ -48,26 +47,11 @@ look(struct watch *w)
 	return EXIT_OK;
 }
 
-/* UTF-8, as far as the environment tells. */
-static bool
-shows_blocks(void)
-{
-	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value && *value)
-			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
-	}
-	return false;
-}
-
 static void
 draw(const struct watch *w, bool colours)
 {
 	const struct watch_look l = {w->host, w->features, w->migrations, w->trouble, tick_now().real};
-	struct watch_form form = {.colours = colours, .blocks = shows_blocks()};
+	struct watch_form form = {.colours = colours, .blocks = terminal_blocks()};
 	struct strbuf page = {NULL, 0, 0};
 
 	screen_size(&form.columns, &form.rows);

@@ -139,7 +139,8 @@ def check_program():
 def check_client(agent):
     def client(*arguments):
         return subprocess.run([PROGRAMS + '/xenscope', 'graph', 'xenscope_host_free_bytes', '--socket=' + agent.socket,
-                               *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                               *arguments], env=dict(os.environ, LC_ALL='C.UTF-8'), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
     p = client('--since=-120')
     ok(p.returncode == 0 and any(c in p.stdout.decode() for c in '▁▂▃▄▅▆▇█') and b'last ' in p.stdout,
        'xenscope graph draws a line of blocks', p)

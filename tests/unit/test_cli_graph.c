@@ -37,7 +37,7 @@ give_picture(void *arg, const char *path, char **ret_body, size_t *ret_n)
 static struct graph_options
 options(const char *metric)
 {
-	return (struct graph_options){.metric = metric, .ask = give, .fetch = give_picture};
+	return (struct graph_options){.metric = metric, .blocks = true, .ask = give, .fetch = give_picture};
 }
 
 /* The exit status; what it printed is in out. */
@@ -68,6 +68,9 @@ test_blocks(void)
 		strstr(out, "a block is 5 s"),
 	    "name, unit and figures are told");
 	ok(strcmp(asked, "/api/v1/history?metric=a&points=72") == 0, "as many points as there are blocks: %s", asked);
+	o.blocks = false;
+	ok(run(&o) == EXIT_OK && strstr(out, "\n.+ @-\n"), "where the terminal has no blocks it is signs");
+	o.blocks = true;
 	body = "{\"source\":\"replay\",\"start\":0,\"step\":60,\"columns\":[{\"metric\":\"a\",\"unit\":null,"
 	       "\"per_second\":true,\"values\":[1500,0]},{\"metric\":\"\\u001b[2J\",\"unit\":\"seconds\",\"per_second\":true,"
 	       "\"values\":[null,null]}]}";
