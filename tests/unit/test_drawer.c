@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <config.h>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +14,7 @@
 #include "base/util.h"
 #include "serve/drawer.h"
 #include "serve/picture.h"
+#include "serve/syscalls.h"
 #include "tests/tap.h"
 
 /* Who starts the drawing program, with programs that are none. */
@@ -139,6 +143,49 @@ test_rights(void)
 	stop(fd);
 }
 
+static void *
+run_thread(void *arg)
+{
+	return arg;
+}
+
+/* In a process of its own, since there is no way back: how many of these it may, a bit for each. */
+static int
+confined(void)
+{
+	static char *const none[] = {NULL};
+	int status, may = 0;
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (syscalls_limit_drawing() < 0)
+		_exit(255);
+	may |= pthread_create(&thread, NULL, run_thread, NULL) == 0;
+	may |= (open("/etc/passwd", O_RDONLY) >= 0) << 1;
+	may |= (socket(AF_INET, SOCK_STREAM, 0) >= 0) << 2;
+	may |= (kill(getppid(), 0) == 0) << 3;
+	may |= (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0) << 4;
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	may |= (pid > 0) << 5;
+	(void) execve("/bin/true", none, none);
+	_exit(may);
+}
+
+/* Of xenscope-graph itself. */
+static void
+test_confined(void)
+{
+#ifdef HAVE_SECCOMP
+	int may = confined();
+
+	ok(may == 3, "the program may have threads and read files, but no socket, other process or program: %d", may);
+#endif
+}
+
 static void
 test_orphan(void)
 {
@@ -161,6 +208,7 @@ main(void)
 	test_ends();
 	test_program();
 	test_rights();
+	test_confined();
 	test_orphan();
 	(void) unlink(script(""));
 	(void) rmdir(dir);
