@@ -15,7 +15,8 @@ import subprocess
 import sys
 import time
 
-from plugin_test import DIR, Agent, RealAgent, ok, run_all, says, skip
+from plugin_test import DIR, Agent, RealAgent, run_all, says
+from tap import ok
 
 PROGRAM, AGENT, CLIENT = map(os.path.abspath, sys.argv[1:4])
 ICINGA = "/usr/lib/%s-linux-gnu/icinga2/sbin/icinga2" % os.uname().machine
@@ -153,7 +154,7 @@ def real_agent():
             ok(p.returncode < UNKNOWN and LINE.fullmatch(p.stdout.strip()) and "REPLAY" in p.stdout,
                "the real agent answers %s" % " ".join(arguments), p)
         if not with_tls:
-            return skip("other hosts", "no GnuTLS, or no openssl here")
+            return ok(True, "other hosts # SKIP no GnuTLS, or no openssl here")
         url = "https://localhost:%s" % re.search(r"https://[^/]*:(\d+)/", agent.said()).group(1)
         far = ("--agent", "-H", url, "--ca", name)
         check(OK, "figures of", "and one on another host, by TLS and a token", *far, "--token-file", token)
@@ -236,7 +237,7 @@ def icinga():
     if not os.access(ICINGA, os.X_OK):
         if not os.environ.get("XENSCOPE_WITHOUT_TOOLS"):
             return ok(False, "under a real Icinga", "%s is missing (Debian: icinga2-bin)" % ICINGA)
-        return skip("under a real Icinga", "none here")
+        return ok(True, "under a real Icinga # SKIP none here")
     home = os.path.join(DIR, "icinga")
     os.mkdir(home)
     graphite = socket.create_server(("127.0.0.1", 0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tests of the plugins have in common: TAP, agents of invented answers, the real agent."""
+"""What the tests of the plugins have in common: agents of invented answers, the real agent, an end."""
 import os
 import shutil
 import socket
@@ -9,25 +9,11 @@ import tempfile
 import threading
 import time
 
+from tap import end, ok
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CAPTURE = os.path.join(HERE, "..", "golden", "captures", "qemu-idle.jsonl")
 DIR = tempfile.mkdtemp(prefix="xenscope-plugin.")
-done = failed = 0
-
-
-def ok(cond, claim, detail=""):
-    global done, failed
-    done += 1
-    failed += not cond
-    print("%sok %d - %s" % ("" if cond else "not ", done, claim))
-    if not cond:
-        print("# %s" % str(detail).replace("\n", "\n# "))
-
-
-def skip(claim, reason):
-    global done
-    done += 1
-    print("ok %d - %s # SKIP %s" % (done, claim, reason))
 
 
 def run_all(*tests):
@@ -36,8 +22,7 @@ def run_all(*tests):
             test()
     finally:
         shutil.rmtree(DIR)
-    print("1..%d" % done)
-    sys.exit(failed > 0)
+    end()
 
 
 class Agent:

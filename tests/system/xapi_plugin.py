@@ -11,7 +11,8 @@ import subprocess
 import sys
 import xmlrpc.client
 
-from plugin_test import DIR, Agent, RealAgent, ok, run_all, says
+from plugin_test import DIR, Agent, RealAgent, run_all, says
+from tap import ok
 
 PROGRAM = os.path.abspath(sys.argv[1])
 AGENT = os.path.abspath(sys.argv[2])

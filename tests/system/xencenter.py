@@ -22,6 +22,8 @@ TOP = os.path.join(HERE, "..", "..")
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 import chromium  # noqa: E402
+import fixture_server  # noqa: E402
+import plugin_test  # noqa: E402
 import tap  # noqa: E402
 from fixture_server import HOSTILE, UUID  # noqa: E402
 from tap import ok  # noqa: E402
@@ -273,6 +275,20 @@ def check_hostile(browser):
         tab.close("hostile")
 
 
+def check_pages(browser):
+    """More guests than one reply of the plugin holds: an agent that gives one answer to all."""
+    invented, answer = fixture_server.Scenario(many=600, past=False), {}
+    for path in "features", "overhead", "migrations":
+        answer.update(invented.answer("/api/v1/" + path, {})[1])
+    body = json.dumps(answer).encode()
+    path = plugin_test.says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body), times=1000)
+    tab = Tab(browser, Xapi(path, uuid=UUID % 600), kind="VM", ref=VM)
+    ok(tab.shows("offered to this VM"), "what is known of the last of 600 guests is shown", tab.text()[:500])
+    pages = [a[4].get("page", "1") for a in tab.xapi.asked if a[3:4] == ("features",)]
+    ok(len(pages) > 2 and pages == [str(n + 1) for n in range(len(pages))], "it came page by page", pages)
+    tab.close("pages")
+
+
 def check_words(browser):
     for scenario, words in (("smap_hvm", ["smap=hvm on Xen's command line", "Why: ept=no-pml on Xen's command line"]),
                             ("empty", ["could not be read: Operation not permitted", "is unknown.", "None, as far as"]),
@@ -371,11 +387,12 @@ def main():
     try:
         for form in "plain", "typed", "json":
             check_host(browser, form)
-        for check in check_live, check_vm, check_hostile, check_words, check_basic, check_trouble, check_agent:
+        for check in check_live, check_vm, check_hostile, check_pages, check_words, check_basic, check_trouble, check_agent:
             check(browser)
     finally:
         browser.close()
         shutil.rmtree(DIR, ignore_errors=True)
+        shutil.rmtree(plugin_test.DIR)
     tap.end()
 
 

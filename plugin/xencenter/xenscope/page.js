@@ -199,19 +199,36 @@
 		again(SELDOM, start);
 	}
 
+	/* A long answer comes in pages, whose texts together are the answer. */
+	function gather(fn, args, text, done) {
+		Xapi.call('host.call_plugin', [selected.host, 'xenscope', fn, args], function (e, value) {
+			var answer, more = false;
+
+			if (!e)
+				try {
+					answer = JSON.parse(value);
+					more = answer.page < answer.pages;
+					if (answer.page === answer.pages && answer.pages)
+						answer = JSON.parse(text + answer.text);
+				} catch (wrong) {
+					e = { code: '', text: 'the agent\u2019s answer could not be read.' };
+				}
+			if (!more)
+				return done(e, answer);
+			args.page = String(answer.page + 1);
+			args.version = answer.version;
+			gather(fn, args, text + answer.text, done);
+		});
+	}
+
 	/* Of the agent, by its plugin in xapi. */
 	function ask(fn, done) {
 		var args = fn === 'features' || selected.kind === 'host' ? {} : { uuid: selected.uuid };
 
 		if (fn === 'migrations')
 			args.limit = '10';
-		Xapi.call('host.call_plugin', [selected.host, 'xenscope', fn, args], function (e, value) {
-			if (!e)
-				try {
-					known[fn] = JSON.parse(value);
-				} catch (wrong) {
-					e = { code: '', text: 'the agent\u2019s answer could not be read.' };
-				}
+		gather(fn, args, '', function (e, answer) {
+			known[fn] = answer;
 			if (e && e.code === 'RBAC_PERMISSION_DENIED')
 				basic('Your role may not call plugins: these are the figures that xcp-rrdd has of it.');
 			else if (e && e.code === 'XENAPI_MISSING_PLUGIN')
