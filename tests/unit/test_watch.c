@@ -75,7 +75,7 @@ test_page(void)
 	char *p = page(going, plain, NULL);
 
 	ok(strstr(p, "1 under way  Xen 4.17.7  PML unknown") && strstr(p, "vm\\x1b[2J (domain 3)  out by xl, tracking pml, 11 s\n"),
-	    "what is under way is told, harmless: %s", p);
+	    "what is under way is told, harmless");
 	ok(strstr(p, "     0   10.00 s") == NULL && strstr(p, "     0      10 s               -      4000      400 ##########") &&
 		strstr(p, "     1    0.50 s            4000      1000     2000 #######\n"),
 	    "with a bar for each round, all on one scale");
@@ -86,7 +86,7 @@ test_page(void)
 	free(p);
 	blocks.blocks = true;
 	p = page(going, blocks, NULL);
-	ok(strstr(p, "███████▎\n"), "blocks are finer: %s", p);
+	ok(strstr(p, "███████▎\n"), "blocks are finer");
 	free(p);
 	coloured.colours = true;
 	p = page(going, coloured, "no agent answers");
