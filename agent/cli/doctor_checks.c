@@ -382,15 +382,30 @@ check_control(const struct doctor *d, char *found)
 	return tell(found, has_socket(d, path), has_socket(d, path) ? "%s is there" : "there is no %s", path);
 }
 
+bool
+check_pictures(const struct doctor *d, char *found)
+{
+	const char *program = config_text(&d->config, OPTION_graph_program);
+
+	if (!*program)
+		return tell(found, false, "turned off: graph_program is empty");
+	return there(d, program, X_OK) ? tell(found, true, "%s draws them", program)
+				       : tell(found, false, "there is no %s", program);
+}
+
 /* --- xapi --- */
 
 bool
 check_rrdd(const struct doctor *d, char *found)
 {
-	if (there(d, "/dev/shm/metrics", X_OK))
-		return tell(found, true, "it runs: /dev/shm/metrics is there");
-	return has_xapi(d) ? tell(found, false, "it does not run: there is no /dev/shm/metrics")
-			   : tell(found, true, "not needed: this host has no xapi");
+	const char *dir = config_text(&d->config, OPTION_rrdd_dir);
+
+	if (!has_xapi(d))
+		return tell(found, true, "not needed: this host has no xapi");
+	if (!*dir)
+		return tell(found, false, "turned off: rrdd_dir is empty");
+	return there(d, dir, X_OK) ? tell(found, true, "it runs: %s is there", dir)
+				   : tell(found, false, "it does not run: there is no %s", dir);
 }
 
 bool

@@ -132,6 +132,7 @@ add_migration(struct table *t, const json_t *m, double now)
 	cell_number(t, number(last, "pages_dirtied"), "");
 	cell_number(t, number(json_object_get(m, "final"), "pages"), "");
 	cell_number(t, number(m, "downtime_seconds"), " s");
+	table_cell(t, text(m, "id"));
 	cell_note(t, m);
 }
 
@@ -139,7 +140,7 @@ static void
 show_list(const json_t *answer, unsigned width, FILE *f)
 {
 	static const char *const titles[] = {"!RESULT", "~NAME", "WAY", "TRACKING", "STARTED", ">TOOK", ">ROUNDS",
-	    "?>DIRTIED", "?>FINAL", ">DOWN", "+NOTE", NULL};
+	    "?>DIRTIED", "?>FINAL", ">DOWN", "?ID", "+NOTE", NULL};
 	const json_t *list = json_object_get(answer, "migrations");
 	struct table *t = table_new(titles);
 

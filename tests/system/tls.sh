@@ -104,6 +104,22 @@ ok $? 'also by openssl, which offers it'
 get 200 "a client's certificate, no token" --cert "$tmp/client.pem" --key "$tmp/client.key"
 get 401 "a server's certificate" --cert "$tmp/server.pem" --key "$tmp/server.key"
 get 401 "a stranger's certificate" --cert "$tmp/stranger.pem" --key "$tmp/stranger.key"
+
+# client WANTED WORDS CLAIM TOKEN AUTHORITY COMMAND: xenscope itself from another host; its status, and what it says
+client() {
+    printf '%s\n' "$4" >"$tmp/token"
+    chmod 600 "$tmp/token"
+    sleep 1
+    "$xenscope" "$6" --host="https://localhost:$port" --token-file="$tmp/token" --ca-file="$tmp/$5.pem" >"$tmp/said" 2>&1
+    [ $? = "$1" ] && grep -q "$2" "$tmp/said"
+    ok $? "xenscope --host: $3"
+}
+client 0 '^ *0  Domain-0' 'the token is taken' "$token" first domains
+client 1 '401.*' 'a wrong one is not' "${token}0" first domains
+grep -q 'xenscope token makes a new one' "$tmp/said"
+ok $? 'and what to do is said'
+client 3 'https://localhost.*certificate' 'a certificate of nobody known is not trusted' "$token" stranger domains
+client 0 '^ok *agent .*answers' 'doctor looks at what that agent tells' "$token" first doctor
 sleep 1
 [ "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "http://localhost:$port/healthz")" = 000 ]
 ok $? 'HTTP without TLS gets nothing'

@@ -20,7 +20,7 @@ static const char *const dom0[][2] = {{"/proc/xen/capabilities", "control_d"}, {
     {"/sys/bus/event_source/devices/kprobe/type", "7"}, {"/sys/kernel/tracing/uprobe_events", ""},
     {"/usr/lib64/libxenctrl.so.4.17.0", ""}, {"/var/log/daemon.log", ""}, {"/state/public/host.rrd", ""},
     {"/proc/77/comm", "cat"}, {XAPI_INVENTORY, ""}, {"/dev/shm/metrics/x", ""}, {"/var/lib/xcp/x", ""},
-    {"/etc/xapi.d/plugins/xenscope", ""}};
+    {"/etc/xapi.d/plugins/xenscope", ""}, {"/draw", ""}};
 
 static void
 put(const char *root, const char *path, const char *text)
@@ -88,7 +88,8 @@ is(const json_t *answer, const char *name, const char *state, const char *found)
 	return false;
 }
 
-#define CONFIG "state_dir = /state\nuser = root\nxapi_socket = /var/lib/xcp/s\ncontrol_socket = /var/lib/xcp/c\n"
+#define CONFIG "state_dir = /state\nuser = root\nxapi_socket = /var/lib/xcp/s\ncontrol_socket = /var/lib/xcp/c\n" \
+	       "rrdd_dir = /dev/shm/metrics\ngraph_program = /draw\n"
 
 static void
 test_whole(const char *root)
@@ -112,7 +113,8 @@ test_whole(const char *root)
 	    "and what it keeps, as its configuration says");
 	ok(is(a, "logs", "ok", "/var/log/daemon.log") && is(a, "trace buffers", "ok", "nobody") &&
 		is(a, "xcp-rrdd", "ok", "runs") && is(a, "plugin socket", "ok", "/var/lib/xcp/s") &&
-		is(a, "control socket", "ok", "/var/lib/xcp/c") && is(a, "xapi plugin", "ok", "xapi.d"),
+		is(a, "control socket", "ok", "/var/lib/xcp/c") && is(a, "xapi plugin", "ok", "xapi.d") &&
+		is(a, "pictures", "ok", "/draw"),
 	    "and what it reads and offers");
 	json_decref(a);
 }
@@ -132,10 +134,12 @@ test_lacking(const char *root)
 	ok(is(a, "trace buffers", "limited", "xentrace (process 77)"), "so is another reader of the trace");
 	ok(is(a, "Xen", "limited", "Xen 4.12.7"), "and a Xen that is too old");
 	json_decref(a);
-	a = look(root, CONFIG "rounds_bpf = no\nrounds_uprobe = no\nrounds_log = no\ntrace = no\ncontrol_socket =\n", &status);
+	a = look(root, CONFIG "rounds_bpf = no\nrounds_uprobe = no\nrounds_log = no\ntrace = no\ncontrol_socket =\n"
+			       "rrdd_dir =\ngraph_program =\n", &status);
 	ok(is(a, "eBPF", "limited", "rounds_bpf = no") && is(a, "tracefs", "limited", "rounds_uprobe = no") &&
 		is(a, "logs", "limited", "rounds_log = no") && is(a, "trace buffers", "limited", "trace = no") &&
-		is(a, "control socket", "limited", "empty"),
+		is(a, "control socket", "limited", "empty") && is(a, "xcp-rrdd", "limited", "empty") &&
+		is(a, "pictures", "limited", "empty"),
 	    "what was turned off is told as that");
 	json_decref(a);
 	a = look(root, "stepp = 5\n", &status);
