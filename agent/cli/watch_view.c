@@ -168,9 +168,8 @@ add_rates(struct strbuf *b, const json_t *m, const struct watch_form *form)
 	if (isnan(dirty))
 		return;
 	if (isnan(sent))
-		add_line(b, form, NULL,
-		    "Dirties     %.0f pages/s (%.1f MiB/s); how fast they are sent is known after round 1",
-		    dirty, dirty / PAGES_OF_MIB);
+		add_line(b, form, NULL, "Dirties     %.0f pages/s (%.1f MiB/s); how fast they go: after round 1", dirty,
+		    dirty / PAGES_OF_MIB);
 	else
 		add_line(b, form, dirty < sent ? NULL : bad,
 		    "Dirties     %.0f pages/s (%.1f MiB/s), %.0f %% of %.0f sent (%.1f MiB/s)", dirty,

@@ -196,7 +196,7 @@ def http(status, body):
 def watch_whole(agent):
     """A migration from its first round to its end, on one page."""
     t = Terminal("watch", "--socket", agent.socket)
-    page = t.read(20, lambda s: "Forecast    not converging" in s.text())
+    page = t.read(20, lambda s: "Forecast    not converging" in s.text() and re.search("^Dirties .* % of", s.text(), re.M))
     text = page.text()
     ok("under way" in text and re.search(r"^work \(domain 3\)  local by xl, tracking pml, \d+ s$", text, re.M),
        "watch shows a migration that is under way", text)
