@@ -16,12 +16,14 @@ const MAX_KEPT = 12;					/* views that are not looked at */
 
 /* #/NAME/KEY/MORE. make(key, agent) gives {title, node, refresh()}, and may give at(more) and live(running, now). */
 const VIEWS = { overview, guests, guest, migrations, migration, history, events };
-const BELOW = { guest: 'guests', migration: 'migrations' };
+const BELOW = { guest: 'guests', migration: 'migrations' }, DEFAULT = { history: 'host' };
 
 const kept = new Map();
 let current = null, received = 0, ahead = 0, running = [], ended = 0, wake = () => undefined;
 
-const agent = { now: () => Date.now() / 1000 + ahead, ended: () => ended, failed };
+/* journal(): changes when a migration begins or has ended; null: not asked yet. */
+const agent = { now: () => Date.now() / 1000 + ahead, failed,
+	journal: () => received ? running.map(m => m.id).join() + ' ' + ended : null };
 
 /* --- what the agent says of itself --- */
 
@@ -71,7 +73,9 @@ function read() {
 		}
 	});
 
-	return Object.prototype.hasOwnProperty.call(VIEWS, parts[0]) ? parts : ['overview', '', ''];
+	if (!Object.prototype.hasOwnProperty.call(VIEWS, parts[0]))
+		return ['overview'];
+	return [parts[0], parts[1] || DEFAULT[parts[0]], parts[2]];
 }
 
 /* The view stays as it was left: what was scrolled to and opened, and its figures until there are newer ones. */

@@ -4,7 +4,7 @@ import { clock, dotted, el, get, heading, keyed, panel, plural, route, scroll, s
 import { choice } from './migrations.js';
 import { EVENT, SEVERITY } from './words.js';
 
-const MOST = 500;
+const MOST = 500, EVERY = 30;	/* seconds */
 const CARE = Object.keys(EVENT).filter(k => !['migration_started', 'migration_completed'].includes(k));
 const FILTERS = [['care', 'To look at'], ['protections', 'Protections'], ['migrations', 'Migrations'], ['all', 'All']];
 const KINDS = { care: CARE, protections: ['feature_changed', 'supervisor_violation', 'pml_fallback'],
@@ -44,7 +44,7 @@ export function eventTable() {
 export function events(key, agent) {
 	const answer = el('p', 'answer', '\u2026'), list = eventTable(), box = scroll('Events', list.node);
 	const none = el('p', 'none', 'Nothing of this kind has happened.');
-	let filter = 'care';
+	let filter = 'care', shown = '', due = 0;
 
 	const kinds = choice('Which are listed', FILTERS, value => {
 		filter = value;
@@ -52,10 +52,16 @@ export function events(key, agent) {
 		refresh().catch(agent.failed);
 	});
 	async function refresh() {
-		const of = filter, found = await get(pathOf(KINDS[of], 'limit=' + MOST)), all = found.events || [];
+		const of = filter, now = performance.now() / 1000;
+
+		if (of === shown && now < due)
+			return;
+		const found = await get(pathOf(KINDS[of], 'limit=' + MOST)), all = found.events || [];
 
 		if (of !== filter)
 			return;
+		shown = of;
+		due = now + EVERY;
 		list.update(all);
 		show(box, all.length > 0);
 		show(none, all.length === 0);

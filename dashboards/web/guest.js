@@ -70,7 +70,7 @@ const featureText = d => Object.keys(d.features || {}).map(n => (SHORT[n] || n) 
 
 export function guest(uuid, agent) {
 	const h1 = el('h1', 'name', 'Guest'), state = el('p', 'state'), answer = el('p', 'answer', '\u2026'), running = el('div', 'running');
-	const past = pastList('uuid=' + encodeURIComponent(uuid), 'It has not been migrated.'), body = el('div', 'advice');
+	const past = pastList(agent, 'uuid=' + encodeURIComponent(uuid), 'It has not been migrated.'), body = el('div', 'advice');
 	const cost = comparison('What tracking it costs was not measured yet: migrate it, or run xenscope probe on this host.');
 	const happened = eventTable(), none = el('p', 'none', 'Nothing.'), dl = el('dl', 'facts');
 	let here = true, known = '', slow = 0;

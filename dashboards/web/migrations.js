@@ -6,7 +6,7 @@ import { spark } from './rounds.js';
 import { showRunning } from './run.js';
 import { MODE, migrationsAnswer, resultClass, resultOf, took } from './words.js';
 
-const PAGE = 50;
+const PAGE = 50, EVERY = 60;	/* seconds */
 const FILTERS = [['', 'All'], ['completed', 'Completed'], ['failed,aborted,lost', 'Not completed']];
 const COLUMNS = [['Guest'], ['Dirtied', 'wide'], ['Ended', 'wide'], ['Result'], ['Tracking', 'wide extra'], ['Rounds', 'num wide'],
 	['Took', 'num'], ['Downtime', 'num']];
@@ -38,11 +38,12 @@ export function pastTable() {
 	return { node: t, update: list => keyed(t.tBodies[0], list, m => m.id, row, update) };
 }
 
-/* Pages of those that ended: the newest is asked for again and again, older ones when somebody wants them. */
-export function pastList(query, nothing) {
+/* Pages of those that ended: the newest is asked for again when there is another one, older ones when somebody wants
+ * them. */
+export function pastList(agent, query, nothing) {
 	const past = pastTable(), box = scroll('Migrations that ended', past.node), none = el('p', 'none', nothing);
 	const more = button('quiet', 'Show older ones', () => older().catch(e => text(more, 'Show older ones: ' + e.message)));
-	let newest = [], rest = [], cursor = null, begun = false, asked = '';
+	let newest = [], rest = [], cursor = null, begun = false, asked = '', known = '', due = 0;
 
 	const path = () => 'api/v1/migrations?limit=' + PAGE + '&' + asked;
 	function draw() {
@@ -73,9 +74,17 @@ export function pastList(query, nothing) {
 			rest = [];
 			begun = false;
 		}
+		const now = performance.now() / 1000, journal = agent.journal();
+
+		if (begun && now < due && (journal === known || known === null)) {
+			known = journal;
+			return draw();
+		}
 		const page = await get(path());
 		if (wanted !== asked)
 			return [];
+		known = journal;
+		due = now + EVERY;
 		newest = (page.migrations || []).filter(m => m.result !== 'running');
 		if (!begun)
 			cursor = page.next === undefined ? null : page.next;
@@ -103,7 +112,7 @@ export function choice(name, options, press) {
 
 export function migrations(key, agent) {
 	const answer = el('p', 'answer', '\u2026'), running = el('div', 'running');
-	const past = pastList('', 'No migration of this kind is in the journal.');
+	const past = pastList(agent, '', 'No migration of this kind is in the journal.');
 	let filter = '', running_box, now = [];
 
 	const results = choice('Which are listed', FILTERS, value => {

@@ -15,13 +15,15 @@ const SHORTEST = 900, SPANS = [[7 * 86400, '7 days'], [86400, '24 h'], [SHORTEST
 const PAST = 6, EVENTS = 4, POINTS = 168;
 const FEATURES_EVERY = 5, FEATURES_EVERY_MANY = 30, MANY = 200, HISTORY_EVERY = 60;
 
-/* Asks no more often than that many seconds, or when key changes. */
+/* Asks again after as many seconds as ask tells, or when key changes; null: it is not known yet. */
 function seldom(ask) {
 	let due = 0, known;
 
 	return async (now, key) => {
-		if (now < due && key === known)
+		if (now < due && (key === known || known === null)) {
+			known = key;
 			return;
+		}
 		const every = await ask();
 		due = now + every - 0.5;
 		known = key;
@@ -150,7 +152,6 @@ function week(agent) {
 
 export function overview(key, agent) {
 	const logging = pml(), cards = [protections(logging.report), logging, moved(), week(agent)];
-	let running = '';
 
 	return {
 		title: 'Overview',
@@ -159,11 +160,10 @@ export function overview(key, agent) {
 		async refresh() {
 			const now = performance.now() / 1000;
 
-			await Promise.all([cards[0].refresh(now, ''), cards[1].refresh(now, running), cards[2].refresh(now, running),
+			await Promise.all([cards[0].refresh(now, ''), cards[1].refresh(now, agent.journal()), cards[2].refresh(now, agent.journal()),
 				cards[3].refresh(now, '')]);
 		},
 		live(list, now) {
-			running = list.map(m => m.id).join() + ' ' + agent.ended();
 			cards[2].live(list, now);
 		},
 	};

@@ -211,11 +211,12 @@ def check_updates(page):
     page.wait(READY)
     page.wait("document.querySelectorAll('.run .rounds tbody tr').length > 0")
     page.run("window.kept = document.querySelector('.card.moved .more a'), kept.focus(), window.place = "
-             "document.querySelector('.card.week').getBoundingClientRect().top, window.so_far = %s, 0"
+             "document.querySelector('.card.moved').getBoundingClientRect().top, window.so_far = %s, 0"
              % "document.querySelectorAll('.tile .big')[1].textContent")
     ok(page.wait("document.querySelectorAll('.tile .big')[1].textContent !== so_far"), "a running migration goes on by itself")
     ok(page.wait("document.querySelectorAll('.run .rounds tbody tr').length > 2"), "its rounds come as they are done")
     ok(page.run("kept.isConnected && document.activeElement === kept"), "the focus stays where it was")
+    ok(page.run("document.querySelector('.card.moved').getBoundingClientRect().top === place"), "and so does what is above")
     ok("converging" in said(page, ".run .outlook") and page.run("document.querySelector('.run progress').value > 0"),
        "what is expected of it is said", said(page, ".run .outlook"))
 
@@ -271,6 +272,9 @@ def check_ending(page):
     ok(page.wait("document.querySelector('.run') !== null", 5), "a running migration has its live page")
     ok(page.wait("document.querySelector('.badge') !== null", 20), "which becomes its record when it ends")
     ok(said(page, ".badge") == "completed", "with its result", said(page, ".badge"))
+    go(page, "#/overview")
+    ok(page.wait("document.querySelectorAll('.card.moved .past tbody tr').length === 6"), "and is among those that ended",
+       count(page, ".card.moved .past tbody tr"))
 
 
 def check_guest(page):

@@ -73,7 +73,8 @@ class Scenario:
                 if self.unknown else [],
                 "metrics": {"xenscope_host_cpus": 64, "xenscope_host_memory_bytes": 274877906944,
                             "xenscope_host_free_bytes": 118111600640, "xenscope_host_domains": len(self.names) + 1,
-                            "xenscope_migrations_running": int(self.running)},
+                            "xenscope_migrations_running": int(self.running),
+                            "xenscope_migrations_total": 5 + bool(self.ends and not self.running)},
                 "collectors": [{"name": "host", "up": True, "error": ""}]}
 
     def get_features(self, query, now):
