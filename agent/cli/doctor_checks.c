@@ -23,6 +23,8 @@
 #define MIN_MINOR 13 /* of Xen 4 */
 #define MAX_MINOR 21
 #define MAX_SMALL_FILE 4096
+#define LATE_STEPS 3	 /* samples that may be missing */
+#define LATE_SECONDS 10 /* and what a loaded host may take longer */
 #define XAPI_SOCKETS "/var/lib/xcp"
 #define PLUGIN "/etc/xapi.d/plugins/xenscope"
 
@@ -78,13 +80,17 @@ has_xapi(const struct doctor *d)
 bool
 check_agent(const struct doctor *d, char *found)
 {
+	double age = number(d->host, "age_seconds");
+
 	if (!d->host)
 		return tell(found, false, "%s", d->no_host);
 	if (json_is_true(json_object_get(d->host, "stale")))
 		return tell(found, false, "the agent has gone; what answers has its last sample, of %s",
 		    text(d->host, "time_text"));
+	if (age > number(d->host, "step") * LATE_STEPS + LATE_SECONDS)
+		return tell(found, false, "the agent hangs: its newest sample is %.0f s old", age);
 	return tell(found, true, "xenscoped %s answers, its newest sample is %.0f s old%s",
-	    text(d->host, "agent_version"), number(d->host, "age_seconds"),
+	    text(d->host, "agent_version"), age,
 	    strcmp(text(d->host, "source"), "replay") == 0 ? "; it plays a capture" : "");
 }
 

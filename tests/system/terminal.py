@@ -377,7 +377,7 @@ def agent_gone(agent):
        "a table of an agent that has gone is said to be that, or there is none: %s" % status, out, err)
     status, out, err = run("doctor", "--json", "--socket=/nothing/here")
     checks = {c["check"]: c for c in json.loads(out)["checks"]}
-    ok(status == 1 and checks["agent"]["state"] == "missing" and "systemctl start" in checks["agent"]["remedy"] and
+    ok(status == 1 and checks["agent"]["state"] == "missing" and "systemctl restart" in checks["agent"]["remedy"] and
        all(c["cost"] and c["remedy"] for c in checks.values() if c["state"] != "ok"),
        "doctor works without an agent: what is missing, what it costs, what to do", out)
 

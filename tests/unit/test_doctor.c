@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 #include "cli/fields.h"
 #include "tests/remove_tree.h"
 #include "tests/tap.h"
@@ -178,7 +179,35 @@ test_nothing(const char *root)
 	json_decref(a);
 }
 
-/* What an agent told of itself goes through the same table. */
+/* What an agent tells of itself. */
+static bool
+agent_is(check_fn *asked, bool well, const char *words, const char *answer)
+{
+	struct doctor d = {.root = "", .host = json_loads(answer, 0, NULL)};
+	char found[MAX_FOUND] = "";
+	bool is = asked(&d, found) == well && strstr(found, words);
+
+	if (!is)
+		printf("# %s\n", found);
+	json_decref(d.host);
+	return is;
+}
+
+static void
+test_agent(void)
+{
+	ok(agent_is(check_agent, true, "0.1 answers, its newest sample is 9 s old",
+	       "{\"agent_version\":\"0.1\",\"age_seconds\":9,\"step\":5}"),
+	    "an agent that answers is well");
+	ok(agent_is(check_agent, false, "hangs", "{\"age_seconds\":90,\"step\":5}"), "one that has no new samples hangs");
+	ok(agent_is(check_agent, false, "has gone", "{\"age_seconds\":9,\"step\":5,\"stale\":true}"), "or has gone");
+	ok(agent_is(check_version, false, "the agent is 9.9", "{\"agent_version\":\"9.9\"}"), "another version is told");
+	ok(agent_is(check_notes, false, "no tracefs; host: refused",
+	       "{\"notes\":[\"no tracefs\"],\"collectors\":[{\"name\":\"host\",\"error\":\"refused\"},{\"error\":null}]}"),
+	    "so is what it complains of");
+	ok(agent_is(check_notes, true, "nothing", "{\"notes\":[]}"), "if anything");
+}
+
 static void
 test_remote(void)
 {
@@ -202,6 +231,7 @@ main(void)
 	test_whole(top);
 	test_lacking(top);
 	test_nothing(top);
+	test_agent();
 	test_remote();
 	remove_tree(top);
 	return done_testing();
