@@ -12,7 +12,7 @@ import { showRunning } from './run.js';
 import { EVENT, PML_SOURCE, migrationsAnswer } from './words.js';
 
 const SHORTEST = 900, SPANS = [[7 * 86400, '7 days'], [86400, '24 h'], [SHORTEST, '15 min']];	/* seconds */
-const PAST = 6, EVENTS = 4, POINTS = 168;
+const PAST = 6, EVENTS = 6, POINTS = 168;
 const FEATURES_EVERY = 5, FEATURES_EVERY_MANY = 30, MANY = 200, HISTORY_EVERY = 60;
 
 /* Asks again after as many seconds as ask tells, or when key changes; null: it is not known yet. */

@@ -444,6 +444,16 @@ def check_views(page, of):
             page.size(width, height)
 
 
+def check_still(page):
+    """What has been shown does not move when more comes; the footer is where the view ends."""
+    for name, path in VIEWS:
+        go(page, path or "#/overview")
+    time.sleep(0.5)
+    moved = page.run("""new Promise(r => { new PerformanceObserver(l => r(l.getEntries().map(e => [e.value, e.sources.map(s => s.node &&
+        (s.node.closest ? s.node : s.node.parentElement)).filter(n => n && !n.closest('footer')).map(n => n.className).join()]))).observe({type: 'layout-shift', buffered: true}); setTimeout(() => r([]), 300); })""")
+    ok(sum(m[0] for m in moved if m[1]) < 0.05, "nothing jumps while the views are loaded", moved)
+
+
 def check_files():
     """What is sent: its weight, and where it leads."""
     total, leads = 0, []
@@ -510,6 +520,7 @@ def run(browser):
         t.page(PREFIX + "/#/guest/" + UUID % 1, check_guest, None)
         t.page(PREFIX + "/#/history", check_zoom, "zoomed-light")
         t.page("/#/events", check_events, None)
+        t.page("/", check_still, None, **phone)
         t.page("/", lambda p: check_views(p, "light"), None)
         t.page("/", lambda p: check_views(p, "dark"), None, scheme="dark")
         t.page("/", lambda p: check_views(p, "phone"), None, **phone)
