@@ -19,7 +19,7 @@ const VIEWS = { overview, guests, guest, migrations, migration, history, events 
 const BELOW = { guest: 'guests', migration: 'migrations' }, DEFAULT = { history: 'host' };
 
 const kept = new Map();
-let current = null, received = 0, ahead = 0, running = [], ended = 0, wake = () => undefined;
+let current = null, received = 0, ahead = 0, running = [], ended = 0, hurry = false, wake = () => undefined;
 
 /* journal(): changes when a migration begins or has ended; null: not asked yet. */
 const agent = { now: () => Date.now() / 1000 + ahead, failed,
@@ -115,6 +115,7 @@ function navigate() {
 		}
 		title();
 	}
+	hurry = true;
 	wake();
 }
 
@@ -123,7 +124,9 @@ function missing(view, e) {
 
 	view.node.replaceChildren(el('h1', '', 'Not found'), said, el('p', '', route(el('a', '', 'Overview'), 'overview')));
 	view.due = Infinity;
-	byId('main').setAttribute('aria-busy', 'false');
+	view.begun = true;
+	if (view === current)
+		byId('main').setAttribute('aria-busy', 'false');
 }
 
 async function refresh(view, now) {
@@ -180,6 +183,9 @@ async function run() {
 	for (;;) {
 		const now = performance.now() / 1000, view = current;
 
+		if (hurry)
+			waiting = 0;
+		hurry = false;
 		if ((!document.hidden || !received) && now >= waiting)
 			try {
 				const due = now >= next, asked = [];
@@ -199,7 +205,8 @@ async function run() {
 				waiting = now + Math.min(MAX_PAUSE, POLL * Math.pow(2, failures++)) - 0.1;
 				view.due = next = 0;
 			}
-		await (current.due === 0 && current !== view ? Promise.resolve() : pause(POLL_RUNNING * 1000));
+		if (!hurry)
+			await pause(POLL_RUNNING * 1000);
 	}
 }
 
