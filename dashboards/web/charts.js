@@ -2,7 +2,8 @@
 /* A figure over time: by uPlot where it is installed, else as a small curve of our own. */
 import { clock, el, is, svg, text, timeOf } from './base.js';
 
-const HEIGHT = 170;		/* pixels of a chart with axes */
+/* Of a chart with axes, in the sizes of the page's letters, which grow with the screen. */
+const HEIGHT = 11.3, LETTER = 0.47, LABEL = 0.8;
 const DAY = 86400;
 const BINARY = Array.from({ length: 50 }, (_, i) => Math.pow(2, i));
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -73,22 +74,23 @@ function tick(t, increment) {
 	return timeOf(d, increment >= 60);
 }
 
+const em = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 /* Of the axis at the left, by its longest label. */
-const widest = (u, said) => 16 + 7 * Math.max(4, ...(said || []).map(s => s.length));
+const widest = (u, said) => 16 + LETTER * em() * Math.max(4, ...(said || []).map(s => s.length));
 
 function options(box, c, zoom) {
 	const style = getComputedStyle(box), colour = name => style.getPropertyValue(name).trim();
-	const line = colour(c.dirty ? '--dirtied' : '--accent'), font = '12px ' + style.fontFamily;
+	const line = colour(c.dirty ? '--dirtied' : '--accent'), font = LABEL * em() + 'px ' + style.fontFamily;
 	const axis = { stroke: colour('--dim'), font, grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } };
 
 	return {
-		width: Math.max(120, box.clientWidth), height: HEIGHT, legend: { show: false }, padding: [8, 18, 0, 0],
+		width: Math.max(120, box.clientWidth), height: HEIGHT * em(), legend: { show: false }, padding: [8, 18, 0, 0],
 		cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7 }, sync: { key: 'time' } },
 		scales: { y: { range: () => [0, box.top * 1.06] } },
 		series: [{}, { stroke: line, width: 1.5, fill: line + '22', points: { show: c.dirty ? true : undefined, size: 4, fill: line },
 			paths: c.stepped ? Plot.paths.stepped({ align: -1 }) : undefined }],
-		axes: [Object.assign({ space: 70, size: 26, values: (u, at, n, space, by) => at.map(t => tick(t, by)) }, axis),
-			Object.assign({ space: 34, size: widest, values: (u, at) => at.map(v => c.unit(v)) }, axis,
+		axes: [Object.assign({ space: 4.6 * em(), size: 1.75 * em(), values: (u, at, n, space, by) => at.map(t => tick(t, by)) }, axis),
+			Object.assign({ space: 2.2 * em(), size: widest, values: (u, at) => at.map(v => c.unit(v)) }, axis,
 				c.binary ? { incrs: BINARY } : c.whole ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] } : {})],
 		hooks: {
 			setSelect: [u => u.select.width > 4 && zoom(u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x'))],
@@ -110,7 +112,7 @@ function makePlot(c, zoom) {
 		plot = new Plot(options(box, shown, zoom), data(), box);
 		plot.root.setAttribute('aria-hidden', 'true');
 	}
-	new ResizeObserver(() => plot && box.clientWidth ? plot.setSize({ width: box.clientWidth, height: HEIGHT }) : build()).observe(box);
+	new ResizeObserver(() => plot && box.clientWidth ? plot.setSize({ width: box.clientWidth, height: HEIGHT * em() }) : build()).observe(box);
 	for (const query of ['(prefers-color-scheme: dark)', '(min-width: 1700px)'])
 		matchMedia(query).addEventListener('change', build);
 	return {

@@ -28,7 +28,7 @@ function week(rates) {
 				'fill-opacity': (0.12 + 0.88 * (v - low) / (high - low || 1)).toFixed(2) }));
 	});
 	DAYS.forEach((d, i) => g.append(svg('text', { x: 0, y: 10 * i + 9 }, capital(d.slice(0, 3)))));
-	return el('figure', '', g, el('figcaption', 'scale', el('span', '', '0:00 UTC'), el('span', '', rate(low) + ' (light) to ' +
+	return el('figure', '', g, el('figcaption', 'scale', el('span', '', '0:00 UTC'), el('span', '', rate(low) + ' (faint) to ' +
 		rate(high)), el('span', '', '24:00')));
 }
 
