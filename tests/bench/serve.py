@@ -94,11 +94,13 @@ class Server(collections.namedtuple('Server', 'process port path')):
     """One that runs: its process, where it listens, and the path that it is asked for."""
 
     def pids(self):
-        pid = self.process.pid
         if self.process.poll() is not None:
             sys.exit('%s ended with %d' % (self.process.args[0], self.process.returncode))
-        with open('/proc/%d/task/%d/children' % (pid, pid), encoding='ascii') as f:
-            return [pid] + [int(p) for p in f.read().split()]
+        pids = [self.process.pid]
+        for pid in pids:  # and those that they have
+            with open('/proc/%d/task/%d/children' % (pid, pid), encoding='ascii') as f:
+                pids += [int(p) for p in f.read().split()]
+        return pids
 
     def cpu(self):
         """Seconds on a CPU of all its threads and processes."""
@@ -196,7 +198,7 @@ def start_textfile(top):
     shutil.copy(os.path.join(top, 'files', 'metrics'), os.path.join(own, 'xenscope.prom'))
     return start(['prometheus-node-exporter', '--collector.disable-defaults', '--collector.textfile',
                   '--collector.textfile.directory=' + own, '--web.disable-exporter-metrics',
-                  '--web.listen-address=127.0.0.1:%d' % port], port, METRICS)
+                  '--web.max-requests=0', '--web.listen-address=127.0.0.1:%d' % port], port, METRICS)
 
 
 def start_collectd(top):
@@ -256,7 +258,7 @@ def load(server, seconds):
     """Requests by second of the server's CPU, while a client asks as fast as it can."""
     before, answered = server.cpu(), 0
     while answered < ENOUGH:
-        out = subprocess.run(['wrk', '-t1', '-c4', '-d%ds' % seconds,
+        out = subprocess.run(['wrk', '-t1', '-c4', '-d%ds' % seconds, '--timeout', '60s',
                               'http://127.0.0.1:%d%s' % (server.port, server.path)],
                              stdout=subprocess.PIPE, universal_newlines=True, check=True, preexec_fn=pin(CPUS[-1])).stdout
         if 'Non-2xx' in out:
@@ -339,7 +341,7 @@ def memory(build, top):
     few = most(agent)
     oldest = max(oldest, scrape(agent, MANY - FEW))
     many = most(agent)
-    print('both processes after %d scrapes, a tick each second' % MANY)
+    print('all processes after %d scrapes, a tick each second' % MANY)
     row('memory (PSS)', many, PSS_LIMIT, 'KiB')
     row('grown since %d' % FEW, many / few, GROWTH_LIMIT, 'times')
     row('age of the oldest values that were answered', oldest, FAST_STEP + 0.1, 's')
