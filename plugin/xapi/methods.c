@@ -230,7 +230,8 @@ succeed(const char *body, size_t n, const struct page *page, struct strbuf *repl
 	if (r == -ESTALE)
 		fail(reply, "XENSCOPE_CHANGED", "the answer has changed since its first page: ask for page 1 again");
 	else if (r == -EINVAL)
-		fail(reply, "XENSCOPE_BAD_ARGUMENT", "version", "a later page needs the version that the first tells");
+		fail(reply, "XENSCOPE_BAD_ARGUMENT", "version",
+		    "a later page needs the version that the first tells");
 	else if (r < 0)
 		fail(reply, "XENSCOPE_BAD_ARGUMENT", "page", "the answer has not so many pages");
 	else
