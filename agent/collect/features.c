@@ -482,8 +482,10 @@ features_fill(const struct features *f, struct sample *s)
 	s->features = *report;
 	value[METRIC_AT(M_HOST_SMAP, HOST)] = number(report->feature[FEATURE_SMAP].xen);
 	value[METRIC_AT(M_HOST_SMEP, HOST)] = number(report->feature[FEATURE_SMEP].xen);
-	if (report->pml.state != PML_UNKNOWN)
+	if (report->pml.state != PML_UNKNOWN) {
 		value[METRIC_AT(M_HOST_PML, HOST)] = report->pml.state == PML_IN_USE;
+		value[METRIC_AT(M_HOST_PML_DISABLED, HOST)] = report->pml.state == PML_DISABLED;
+	}
 	if (report->pml.state == PML_UNKNOWN && report->pml.reason[0])
 		collect_note(s, "Whether Xen uses PML is unknown: %s.", report->pml.reason);
 }

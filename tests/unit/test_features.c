@@ -182,13 +182,15 @@ check_pml(struct fake_hv *f, enum pml_state state, enum boot_source source, cons
 {
 	_cleanup_(samplep_free) struct sample *s = run(f);
 	double value = s->host.value[METRIC_AT(M_HOST_PML, HOST)];
+	double disabled = s->host.value[METRIC_AT(M_HOST_PML_DISABLED, HOST)];
 
 	ok(s->features.pml.state == state && s->features.pml.source == source, "%s: %s, by %s",
 	    claim, pml_state_name(s->features.pml.state), boot_source_name(s->features.pml.source));
 	ok(*why ? strstr(s->features.pml.reason, why) != NULL : !s->features.pml.reason[0],
 	    "%s: reason \"%s\"", claim, s->features.pml.reason);
-	ok(state == PML_UNKNOWN ? isnan(value) : value == (state == PML_IN_USE),
-	    "%s: so does the figure", claim);
+	ok(state == PML_UNKNOWN ? isnan(value) && isnan(disabled)
+				: value == (state == PML_IN_USE) && disabled == (state == PML_DISABLED),
+	    "%s: so do the figures", claim);
 	ok(s->features.ept_ad == (state == PML_IN_USE		   ? YES
 				     : strstr(f->cmdline, "no-ad") ? NO
 								   : UNKNOWN),
