@@ -13,8 +13,8 @@ BUILD, SRC = sys.argv[1], sys.argv[2]
 GRAFANA, RULES = os.path.join(SRC, "dashboards/grafana"), os.path.join(SRC, "dashboards/prometheus")
 NAMES = "fleet", "host", "vm"
 CAPTURES = {"intel-pml": 49, "intel-wp": 49}    # a migration begins a second later
-SPEED = 3.0                                     # times as fast as it was
-PATIENCE = 45                                   # seconds until all have data: a migration takes 4
+SPEED = 6.0                                     # times as fast as it was
+PATIENCE = 45                                   # seconds until all have data: a migration takes 2
 KINDS = {"stat", "bargauge", "timeseries", "state-timeline", "table"}
 # what Grafana puts in: any host and VM, and a time
 VARIABLES = {"$instance": ".+", "$vm": ".+", "$__rate_interval": "15s", "$__range": "10m"}
@@ -126,10 +126,11 @@ def has_data(url, expr):
 
 def has_choices(url, v):
     """As Grafana does: the values of a label, or what the expression finds in the series as text."""
-    m = re.match(r"label_values\((.*), (\w+)\)$", v["definition"])
+    wanted = v["query"]["query"]
+    m = re.match(r"label_values\((.*), (\w+)\)$", wanted)
     if m:
         return bool(ask(url, "label/%s/values" % m.group(2), **{"match[]": m.group(1)}))
-    data = ask(url, "query", query=re.match(r"query_result\((.*)\)$", v["definition"]).group(1))
+    data = ask(url, "query", query=re.match(r"query_result\((.*)\)$", wanted).group(1))
     if not isinstance(data, dict):
         return data
     series = ["%s{%s} 1 0" % (r["metric"].get("__name__", ""), ",".join(
@@ -144,7 +145,7 @@ def check_queries(boards, url):
     for name, board in boards.items():
         for v in board["templating"]["list"]:
             if v["type"] == "query":
-                wanted[name, "variable " + v["name"], v["definition"]] = lambda v=v: has_choices(url, v)
+                wanted[name, "variable " + v["name"], v["query"]["query"]] = lambda v=v: has_choices(url, v)
         for p in board["panels"]:
             for t in p["targets"]:
                 wanted[name, p["title"], t["expr"]] = lambda t=t: has_data(url, t["expr"])
