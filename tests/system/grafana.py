@@ -117,10 +117,14 @@ def ask(url, path, **parameters):
         return str(e)
 
 
-def has_data(url, expr):
+def filled(expr):
     for name, value in VARIABLES.items():
         expr = expr.replace(name, value)
-    data = ask(url, "query", query=expr)
+    return expr
+
+
+def has_data(url, expr):
+    data = ask(url, "query", query=filled(expr))
     return (isinstance(data, dict) and any(r["value"][1] != "NaN" for r in data["result"])) or data
 
 
@@ -130,7 +134,7 @@ def has_choices(url, v):
     m = re.match(r"label_values\((.*), (\w+)\)$", wanted)
     if m:
         return bool(ask(url, "label/%s/values" % m.group(2), **{"match[]": m.group(1)}))
-    data = ask(url, "query", query=re.match(r"query_result\((.*)\)$", wanted).group(1))
+    data = ask(url, "query", query=filled(re.match(r"query_result\((.*)\)$", wanted).group(1)))
     if not isinstance(data, dict):
         return data
     series = ["%s{%s} 1 0" % (r["metric"].get("__name__", ""), ",".join(
