@@ -11,6 +11,7 @@
 #include "metrics/notice.h"
 #include "notify/hook.h"
 #include "run.h"
+#include "serve/api_page.h"
 #include "serve/serve.h"
 
 #define STANDARD_CONFIG SYSCONFDIR "/xenscope/xenscoped.conf"
@@ -26,6 +27,8 @@ enum mode {
 	MODE_EXAMPLE_CONFIG,
 	MODE_DUMP_METRICS,
 	MODE_DUMP_EVENTS,
+	MODE_DUMP_OPTIONS,
+	MODE_DUMP_API,
 	MODE_CHECK
 };
 
@@ -51,6 +54,8 @@ static const char usage[] =
     "  --example-config      print all options with their defaults, commented out\n"
     "  --dump-metrics=FORMAT print the table of metrics: markdown, json, openmetrics, rrd or man\n"
     "  --dump-events         print the table of events for the manual\n"
+    "  --dump-options        likewise that of options\n"
+    "  --dump-api            likewise the paths, parameters and answers of the API\n"
     "  --version, --help\n";
 
 static int __attribute__((format(printf, 1, 2)))
@@ -114,7 +119,8 @@ parse_argument(struct command_line *c, char *argument)
 	static const struct {
 		const char *name;
 		enum mode mode;
-	} words[] = {{"--check", MODE_CHECK}, {"--dump-config", MODE_DUMP_CONFIG}, {"--dump-events", MODE_DUMP_EVENTS},
+	} words[] = {{"--check", MODE_CHECK}, {"--dump-api", MODE_DUMP_API}, {"--dump-config", MODE_DUMP_CONFIG},
+	    {"--dump-events", MODE_DUMP_EVENTS}, {"--dump-options", MODE_DUMP_OPTIONS},
 	    {"--example-config", MODE_EXAMPLE_CONFIG}};
 	char *value;
 
@@ -209,6 +215,12 @@ run(const struct command_line *c, const struct config *config)
 		    : 0;
 	case MODE_DUMP_EVENTS:
 		notice_dump(stdout);
+		return 0;
+	case MODE_DUMP_OPTIONS:
+		config_manual(stdout);
+		return 0;
+	case MODE_DUMP_API:
+		api_dump(stdout);
 		return 0;
 	case MODE_CHECK:
 		return check(config);

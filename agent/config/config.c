@@ -192,3 +192,14 @@ config_dump(const struct config *c, bool example, FILE *f)
 		(void) fprintf(f, "# %s\n%s%s = %s\n%s", table[i].help, example ? "#" : "", table[i].name,
 		    example ? table[i].standard : c->text[i], i + 1 < OPTION_COUNT ? "\n" : "");
 }
+
+void
+config_manual(FILE *f)
+{
+	for (const struct option_row *row = table; row < table + OPTION_COUNT; row++) {
+		(void) fprintf(f, ".It Cm %s No =%s%s\n", row->name, *row->standard ? " Ar " : "", row->standard);
+		if (row->type == OPT_NUMBER)
+			(void) fprintf(f, ".Pq %llu to %llu\n", (unsigned long long) row->min, (unsigned long long) row->max);
+		(void) fprintf(f, "%s\n", row->help);
+	}
+}

@@ -41,4 +41,7 @@ bool config_bool(const struct config *c, enum option_id id);
  * in which each line is a comment. */
 void config_dump(const struct config *c, bool example, FILE *f);
 
+/* The table as a list in mdoc, for the manual. */
+void config_manual(FILE *f);
+
 #endif

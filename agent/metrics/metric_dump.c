@@ -158,22 +158,29 @@ rrd(struct strbuf *b)
 	return 0;
 }
 
+static void
+man_scope(struct strbuf *b, const struct metric_scope_info *s)
+{
+	strbuf_printf(b, ".Ss Scope %s\nOf %s; %s", s->name, s->help, *s->labels ? "labels: " : "no labels");
+	add_labels(b, s->labels, "", "");
+	strbuf_str(b, ".\n.Bl -tag -width Ds\n");
+	for (enum metric_id id = s->first; id < s->end; id++) {
+		const struct metric *m = &metric_table[id];
+
+		strbuf_printf(b, ".It Li %s\n.Po\n", m->name);
+		add_kind(b, m);
+		if (*m->ds)
+			strbuf_printf(b, ";\n.Li %s", m->ds);
+		strbuf_printf(b, "\n.Pc\n%s\n", m->help);
+	}
+	strbuf_str(b, ".El\n");
+}
+
 static int
 man(struct strbuf *b)
 {
-	for (enum metric_id id = 0; id < METRIC_COUNT; id++) {
-		const struct metric *m = &metric_table[id];
-		const struct metric_scope_info *s = &metric_scopes[metric_scope_of(id)];
-
-		strbuf_printf(b, ".It Li %s", m->name);
-		if (*s->labels) {
-			strbuf_str(b, " Brq ");
-			add_labels(b, s->labels, "", "");
-		}
-		strbuf_str(b, "\n.Pq ");
-		add_kind(b, m);
-		strbuf_printf(b, "\n%s\n", m->help);
-	}
+	for (enum metric_scope s = 0; s < SCOPE_COUNT; s++)
+		man_scope(b, &metric_scopes[s]);
 	return 0;
 }
 

@@ -15,8 +15,9 @@ while read -r line; do
 done < "$dir/unit"
 
 # each page through the strictest reader here
-for page in "$build/packaging/man/xenscoped.8" "$top/packaging/man/xenscope.1" "$top/packaging/man/xenscope-graph.8" \
-    "$top/packaging/man/check_xenscope.8"; do
+man=$build/packaging/man
+for page in "$man/xenscoped.8" "$man/xenscoped.conf.5" "$man/xenscope-api.7" "$man/xenscope-metrics.7" \
+    "$top/packaging/man/xenscope.1" "$top/packaging/man/xenscope-graph.8" "$top/packaging/man/check_xenscope.8"; do
     name=${page##*/}
     if command -v mandoc > /dev/null; then
         mandoc -Tlint -W warning "$page" > "$dir/said" 2>&1 && r=0 || r=1
@@ -26,23 +27,30 @@ for page in "$build/packaging/man/xenscoped.8" "$top/packaging/man/xenscope.1" "
     ok $r "every list and path was put into $name"
 done
 
-sed -n 's/^OPTION([a-z0-9_]*, "\([a-z0-9_]*\)".*/\1/p' "$top/agent/config/options.def" > "$dir/options"
-sed -n 's/^METRIC([A-Z0-9_]*, "\([a-z0-9_]*\)".*/\1/p' "$top/agent/metrics/metrics.def" > "$dir/metrics"
-: > "$dir/said"
-while read -r o; do
-    grep -q "^\.It Cm $o No = " "$build/packaging/man/xenscoped.8" || echo "$o is not in the manual"
-    grep -q "^#$o = " "$build/packaging/xenscoped.conf" || echo "$o is not in the example configuration"
-done < "$dir/options" > "$dir/said"
-[ -s "$dir/options" ] && [ ! -s "$dir/said" ] && r=0 || r=1
-ok $r "the manual and the example configuration have all $(wc -l < "$dir/options") options"
-while read -r m; do
-    grep -q "^\.It Li $m\( \|$\)" "$build/packaging/man/xenscoped.8" || echo "$m is not in the manual"
-done < "$dir/metrics" > "$dir/said"
-[ -s "$dir/metrics" ] && [ ! -s "$dir/said" ] && r=0 || r=1
-ok $r "the manual has all $(wc -l < "$dir/metrics") metrics"
+# listed TABLE PATTERN ITEM PAGE...: the name of each row of a table, as sed finds it, begins an item in each of the pages
+listed() {
+    table=$1 item=$3
+    sed -n "s|^$2.*|\1|p" "$top/agent/$table" > "$dir/names"
+    shift 3
+    for page; do
+        while read -r name; do
+            grep -q -F -e "$item$name" "$page" || echo "$name is not in $page"
+        done < "$dir/names"
+    done > "$dir/said"
+    [ -s "$dir/names" ] && [ ! -s "$dir/said" ] && r=0 || r=1
+    ok $r "the manual has all $(wc -l < "$dir/names") rows of $table"
+}
+listed config/options.def 'OPTION([a-z0-9_]*, "\([a-z0-9_]*\)"' '.It Cm ' "$man/xenscoped.conf.5"
+listed config/options.def 'OPTION([a-z0-9_]*, "\([a-z0-9_]*\)"' '#' "$build/packaging/xenscoped.conf"
+listed metrics/metrics.def 'METRIC([A-Z0-9_]*, "\([a-z0-9_]*\)"' '.It Li ' "$man/xenscope-metrics.7"
+listed metrics/notices.def 'NOTICE([A-Z0-9_]*, "\([a-z0-9_]*\)"' '.It Cm ' "$man/xenscoped.8"
+listed serve/routes.def 'ROUTE("\([^"]*\)"' '.It Pa ' "$man/xenscope-api.7"
+listed serve/parameters.def 'PARAMETER("\([^"]*\)"' '.It Cm ' "$man/xenscope-api.7"
+listed serve/schemas.def '[A-Z]*("\([a-z_]*\)", ["e]' '.It Va ' "$man/xenscope-api.7"
+listed serve/schemas.def '[OP][A-Z]*[CT][TA][A-Z]*("\([A-Z][A-Za-z]*\)"' '.Ss ' "$man/xenscope-api.7"
 "$build/agent/xenscoped" --help | sed -n 's/^ *--\([a-z-]*\).*/\1/p' > "$dir/flags"
 while read -r f; do
-    grep -q "Fl Fl $f" "$build/packaging/man/xenscoped.8" || echo "--$f is not in the manual"
+    grep -q "Fl Fl $f" "$man/xenscoped.8" || echo "--$f is not in the manual"
 done < "$dir/flags" > "$dir/said"
 [ -s "$dir/flags" ] && [ ! -s "$dir/said" ] && r=0 || r=1
 ok $r "the manual has all $(wc -l < "$dir/flags") flags"

@@ -83,8 +83,9 @@ main(void)
 
 	text = dump("man", &r);
 	ok(r == 0 &&
-		strstr(text, ".It Li xenscope_domain_info Brq uuid, name, domid, kind\n.Pq info\n"),
-	    "man: an item of a list with its labels");
+		strstr(text, "\n.Ss Scope domain_info\nOf a domain, as text; labels: uuid, name, domid, kind.\n") &&
+		strstr(text, ".It Li xenscope_domain_cpu_seconds_total\n.Po\ncounter, seconds;\n.Li cpu_seconds\n.Pc\n"),
+	    "man: a section for each scope with its labels, and an item with its kind and data source");
 	free(text);
 	test_json();
 
