@@ -93,7 +93,7 @@ agent_keep(struct agent *a, bool replay, struct loop *loop)
 	int r = migrations_set_stop_rule(a->migrations, rule, XAPI_INVENTORY);
 
 	if (r < 0) {
-		log_err("agent", "stop_rule = %s: not auto, a rule of xenscoped(8), or ROUNDS:PAGES", rule);
+		log_err("agent", "stop_rule = %s: not auto, a rule of xenscoped.conf(5), or ROUNDS:PAGES", rule);
 		return r;
 	}
 	a->keeper = keeper_new();

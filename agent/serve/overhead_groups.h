@@ -24,7 +24,7 @@ void overhead_groups_free(struct overhead_groups *g);
 void overhead_groups_add(struct overhead_groups *g, const struct migration_record *r);
 
 /* Writes the members "untracked", "unplaced", "left_out" and "boots" (newest first) into the object
- * that is open; the manual, xenscoped(8), lists what is in them. uuid: only one guest's rows and
+ * that is open; the manual, xenscope-api(7), lists what is in them. uuid: only one guest's rows and
  * sums, "" for all; an estimate's basis is the whole host's all the same. boot_id: of the boot that is
  * now, "" if unknown.
  *
