@@ -34,7 +34,7 @@ listed() {
     shift 3
     for page; do
         while read -r name; do
-            grep -q -F -e "$item$name" "$page" || echo "$name is not in $page"
+            grep -q -e "^$item$name\( \|\$\)" "$page" || echo "$name is not in $page"
         done < "$dir/names"
     done > "$dir/said"
     [ -s "$dir/names" ] && [ ! -s "$dir/said" ] && r=0 || r=1
