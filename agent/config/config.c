@@ -199,7 +199,8 @@ config_manual(FILE *f)
 	for (const struct option_row *row = table; row < table + OPTION_COUNT; row++) {
 		(void) fprintf(f, ".It Cm %s No =%s%s\n", row->name, *row->standard ? " Ar " : "", row->standard);
 		if (row->type == OPT_NUMBER)
-			(void) fprintf(f, ".Pq %llu to %llu\n", (unsigned long long) row->min, (unsigned long long) row->max);
+			(void) fprintf(f, ".Pq %llu to %llu\n", (unsigned long long) row->min,
+			    (unsigned long long) row->max);
 		(void) fprintf(f, "%s\n", row->help);
 	}
 }

@@ -51,7 +51,8 @@ static void
 values(FILE *f, enum metric_scope scope)
 {
 	(void) fprintf(f,
-	    ".It Va xenscope_... Pq number?\nThe metrics of %s: in\n.Xr xenscope-metrics 7\nthose of the scope\n.Em %s .\n",
+	    ".It Va xenscope_... Pq number?\n"
+	    "The metrics of %s: in\n.Xr xenscope-metrics 7\nthose of the scope\n.Em %s .\n",
 	    metric_scopes[scope].help, metric_scopes[scope].name);
 }
 
