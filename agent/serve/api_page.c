@@ -50,10 +50,9 @@ record_item(void *arg, const char *name, const char *type)
 static void
 values(FILE *f, enum metric_scope scope)
 {
-	(void) fprintf(f,
-	    ".It Va xenscope_... Pq number?\n"
-	    "The metrics of %s: in\n.Xr xenscope-metrics 7\nthose of the scope\n.Em %s .\n",
-	    metric_scopes[scope].help, metric_scopes[scope].name);
+	(void) fprintf(f, ".It Va xenscope_... Pq number?\nThe metrics of %s: in\n.Xr xenscope-metrics 7\n",
+	    metric_scopes[scope].help);
+	(void) fprintf(f, "those of the scope\n.Em %s .\n", metric_scopes[scope].name);
 }
 
 /* Its members are the items that follow; the list of the object before it ends here. mdoc has each sentence of the help
