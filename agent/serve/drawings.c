@@ -252,7 +252,8 @@ refuse(const struct request *q, int end, struct reply *ret)
 {
 	switch (end) {
 	case NOBODY:
-		problem(q, ret, 501, "no pictures are drawn here: option graph_program of xenscoped names no program");
+		problem(q, ret, 501, "pictures are drawn by xenscope-graph, which was not there when the agent was "
+		    "started: install the package xenscope-graphs or set graph_program, and start it again");
 		return;
 	case PICTURE_NOT_INSTALLED:
 		problem(q, ret, 501, "pictures are drawn by xenscope-graph, which is not installed on this host: "

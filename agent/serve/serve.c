@@ -67,13 +67,15 @@ find_user(const struct config *config, struct user *ret)
 	return r < 0 ? r : 1;
 }
 
-/* Without it all is served but pictures. */
+/* Without it all is served but pictures; a host without the program is spared the process. */
 static int
 start_drawer(const struct config *config, const struct user *user)
 {
 	const char *program = config_text(config, OPTION_graph_program);
-	int fd = 0, r = *program ? drawer_start(program, DRAWER_SECONDS, user, &fd) : 0;
+	int fd = 0, r = 0;
 
+	if (access(program, X_OK) == 0)
+		r = drawer_start(program, DRAWER_SECONDS, user, &fd);
 	if (r < 0)
 		log_warn("serve", "no pictures: %s", strerror(-r));
 	return fd;
