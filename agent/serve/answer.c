@@ -34,6 +34,7 @@ static const struct {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {414, "URI Too Long"},
+    {421, "Misdirected Request"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},

@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 
+#define TOKEN_IS_NEEDED "a token is needed here, as Authorization: Bearer; xenscope token makes one"
 #define MAX_PER_ADDRESS 8u /* connections */
 #define BUCKETS 1024u
 #define BURST_SECONDS 5	/* of requests that may come at once */
@@ -166,21 +167,52 @@ is_vouched_for(const struct gate *g, void *session)
 #endif
 
 bool
+gate_is_own_name(const char *host)
+{
+	static const char local[] = "localhost";
+	size_t n = *host == '[' ? strspn(host, "[]:.0123456789ABCDEFabcdef") : strspn(host, "0123456789.");
+
+	if (strncasecmp(host, local, strlen(local)) == 0)
+		n = strlen(local);
+	if (n == 0 || host[n] != ':')
+		return n > 0 && host[n] == '\0';
+	return strspn(host + n + 1, "0123456789") == strlen(host + n + 1);
+}
+
+/* Without TLS, on this host. A web page whose name was made to point here would be asked for by its own name. */
+static bool
+allows_local(const struct gate *g, struct MHD_Connection *c, const struct request *q, struct reply *ret)
+{
+	const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
+
+	if (host && !gate_is_own_name(host)) {
+		problem(q, ret, 421, "the header Host has to be localhost or an address here; who forwards requests "
+		    "sets it");
+		return false;
+	}
+	if (!g->local_token || tokens_find(&g->secrets->tokens, token_of(c)))
+		return true;
+	problem(q, ret, 401, TOKEN_IS_NEEDED);
+	return false;
+}
+
+bool
 gate_allows(struct gate *g, struct MHD_Connection *c, const struct request *q, struct reply *ret)
 {
 	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	const union MHD_ConnectionInfo *client = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *from = client ? client->client_addr : NULL;
 
-	if (!tls && (!g->local_token || !from || (from->sa_family != AF_INET && from->sa_family != AF_INET6)))
-		return true;
-	if (tls && from && !gate_paces(g, from, &q->now)) {
+	if (!tls)
+		return !from || (from->sa_family != AF_INET && from->sa_family != AF_INET6) ||
+		       allows_local(g, c, q, ret);
+	if (from && !gate_paces(g, from, &q->now)) {
 		problem(q, ret, 429, "this address asks more often than request_rate = %.0f allows; wait some seconds",
 		    g->rate);
 		return false;
 	}
-	if (tokens_find(&g->secrets->tokens, token_of(c)) || (tls && is_vouched_for(g, tls->tls_session)))
+	if (tokens_find(&g->secrets->tokens, token_of(c)) || is_vouched_for(g, tls->tls_session))
 		return true;
-	problem(q, ret, 401, "a token is needed here, as Authorization: Bearer; xenscope token makes one");
+	problem(q, ret, 401, TOKEN_IS_NEEDED);
 	return false;
 }

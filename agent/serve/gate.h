@@ -10,8 +10,8 @@
 #include "serve/secrets.h"
 
 /* Who may ask, and how often. An address that other hosts reach is served by TLS; there a token or a certificate is
- * asked for, and each address has its rate. On 127.0.0.1 and [::1] a token where local_token says so; on a UNIX socket
- * the file's mode is the guard. */
+ * asked for, and each address has its rate. On 127.0.0.1 and [::1] a name of this host, and a token where local_token
+ * says so; on a UNIX socket the file's mode is the guard. */
 struct gate;
 
 /* The secrets must outlive it. The caller owns the result. */
@@ -29,7 +29,10 @@ bool gate_admits(struct gate *g, const struct sockaddr *from, const struct tick 
 /* Whether this address keeps to its rate with one request more. */
 bool gate_paces(struct gate *g, const struct sockaddr *from, const struct tick *now);
 
-/* Whether this request is answered; if not the problem is in *ret, 401 or 429. */
+/* Whether a header Host names this host by an address or as localhost, with or without a port. */
+bool gate_is_own_name(const char *host);
+
+/* Whether this request is answered; if not the problem is in *ret: 401, 421 or 429. */
 bool gate_allows(struct gate *g, struct MHD_Connection *c, const struct request *q, struct reply *ret);
 
 #endif

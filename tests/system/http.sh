@@ -56,6 +56,8 @@ for prefix in "" /services/plugin/xenscope; do
     text 200 $prefix/metrics '^xenscope_host_cpus 4'
     text 200 $prefix/ 'the page'
 done
+get 421 /api/v1/host '.detail | test("^the header Host")' -H 'Host: evil.example'
+get 200 /api/v1/host "$label" -H 'Host: localhost:1'
 text 200 /metrics '^# EOF' -H 'Accept: application/openmetrics-text'
 text 200 /metrics '^Content-Type: text/plain; version=0.0.4' -H 'Accept: text/plain'
 text 200 / '^Content-Security-Policy: '

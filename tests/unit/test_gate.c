@@ -99,9 +99,23 @@ test_many(void)
 	gate_free(g);
 }
 
+static void
+test_names(void)
+{
+	static const char *const own[] = {"localhost", "LocalHost:9965", "127.0.0.1", "127.0.0.1:9965", "[::1]", "[::1]:9965"};
+	static const char *const others[] = {"", "evil.example", "localhost.evil.example", "localhost:9965.evil.example",
+	    "127.0.0.1.evil.example", "[::1].evil.example", "::", "x"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		ok(gate_is_own_name(own[i]), "%s is this host", own[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		ok(!gate_is_own_name(others[i]), "\"%s\" is not", others[i]);
+}
+
 int
 main(void)
 {
+	test_names();
 	test_rate();
 	test_networks();
 	test_many();
