@@ -57,8 +57,9 @@ class Screen:
             m = self.CODES.match(text)
             if m:
                 text = text[m.end():]
-                if m.group(2) == "H":
+                if m.group(2) == "H":   # a page begins: one that was on its way when the size changed does not count
                     self.x = self.y = 0
+                    self.overrun = False
                 elif m.group(2) == "K":
                     self.lines[self.y] = self.lines.get(self.y, "")[:self.x]
                 elif m.group(2) == "J":
