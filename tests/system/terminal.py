@@ -105,15 +105,16 @@ class Terminal:
         fcntl.ioctl(self.slave if fd is None else fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read(self, seconds, until=None):
-        """The bytes of so many seconds, or up to where until(screen) holds: that screen."""
-        end, new = time.time() + seconds, ""
+        """The bytes of so many seconds, or up to the end of the page on which until(screen) holds: that screen."""
+        end, new, quiet = time.time() + seconds, "", False
         while time.time() < end:
-            if select.select([self.master], [], [], 0.05)[0]:
+            quiet = not select.select([self.master], [], [], 0.05)[0]
+            if not quiet:
                 try:
                     new += os.read(self.master, 65536).decode("utf-8", "replace")
                 except OSError:
                     break
-            if until and until(self.screen(new)):
+            if quiet and until and until(self.screen(new)):
                 break
         self.raw += new
         return self.screen(new)
