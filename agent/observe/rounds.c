@@ -255,7 +255,7 @@ rounds_contradict(const struct migration_record *r, uint32_t number, uint64_t to
 	return false;
 }
 
-/* A count is the sum over the passes that are through, unseen if one of them is. */
+/* A count is the sum over the passes that are through, unseen if one of them is, or if none is. */
 static void
 add(int64_t *sum, int64_t n)
 {
@@ -268,7 +268,7 @@ rounds_sum(struct migration_record *r)
 	const struct round *now = running(r);
 
 	r->pages_sent = r->frames_sent = UNSEEN;
-	if (r->n_rounds > 0 && r->rounds_unseen == 0 && (size_t) r->rounds_begun == r->n_rounds)
+	if (r->n_rounds > (now ? 1 : 0) && r->rounds_unseen == 0 && (size_t) r->rounds_begun == r->n_rounds)
 		r->pages_sent = r->frames_sent = 0;
 	for (size_t i = 0; i < r->n_rounds; i++)
 		if (&r->round[i] != now) {

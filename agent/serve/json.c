@@ -83,12 +83,13 @@ put_number(json_t *object, const char *key, double v)
 void
 put_source(json_t *object, const struct request *q, const struct sample *s)
 {
+	double at = milliseconds(s->at.real);
 	char when[TIME_TEXT_SIZE];
 
-	time_text(s->at.real, when);
+	time_text(at, when);
 	put_text(object, "source", s->replay ? "replay" : "live");
 	(void) json_object_set_new(object, "stale", json_boolean(s->stale));
-	put_number(object, "time", milliseconds(s->at.real));
+	put_number(object, "time", at);
 	put_text(object, "time_text", when);
 	put_number(object, "age_seconds", milliseconds(sample_age(q, s)));
 }

@@ -117,6 +117,7 @@ def check_race(directory):
         if now != inode:  # as xcp-rrdd, that keeps what it mapped until the file goes
             if fd >= 0:
                 os.close(fd)
+            fd, inode = -1, None
             try:
                 fd = os.open(path, os.O_RDONLY)
             except FileNotFoundError:

@@ -170,8 +170,12 @@ test_nothing(const char *root)
 	f = open_memstream(&out, &n);
 	show_doctor(a, 80, f);
 	fclose(f);
-	for (char *line = out; *line; line = line + strcspn(line, "\n") + 1)
-		longest = MAX(longest, strcspn(line, "\n"));
+	for (char *line = out; *line; line = line + strcspn(line, "\n") + 1) {
+		size_t indent = strspn(line, " ");
+
+		if (strcspn(line + indent, " \n") < strcspn(line + indent, "\n")) /* a path is not broken */
+			longest = MAX(longest, strcspn(line, "\n"));
+	}
 	ok(longest <= 80 && strstr(out, "missing  Dom0           no Xen runs below this kernel\n") &&
 		strstr(out, "                        do:    modprobe xen-privcmd") && strstr(out, "the agent cannot\nwork.\n"),
 	    "it is told in 80 columns, with a sum");

@@ -343,7 +343,7 @@ status_with(const char *where, const char *header)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char *request = xasprintf("GET /healthz HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", header), answer[13] = "";
+	char *request = xasprintf("GET /healthz HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n", header), answer[13] = "";
 
 	a.sin_port = htons((uint16_t) atoi(strrchr(where, ':') + 1));
 	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0 || send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
