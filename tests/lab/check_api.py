@@ -123,6 +123,9 @@ def check_client(tap, witness, journal):
     for line in witness.text('cli.txt').splitlines():
         name, rc = line.split()
         tap.equal(rc, 'rc=0', 'xenscope %s works' % name)
+    for line in witness.text('cli-doctor.txt').splitlines():
+        if line.startswith(('missing', 'limited')):
+            tap.note('xenscope doctor: ' + line)
     said = load(witness.text('cli-migrations.json')).get('migrations')
     tap.equal(said, journal[::-1], 'xenscope migrations --json agrees with the journal')
 
