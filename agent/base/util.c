@@ -39,13 +39,22 @@ xstrdup(const char *s)
 char *
 xasprintf(const char *format, ...)
 {
-	char *s = NULL;
 	va_list ap;
+	char *s;
 
 	va_start(ap, format);
+	s = xvasprintf(format, ap);
+	va_end(ap);
+	return s;
+}
+
+char *
+xvasprintf(const char *format, va_list ap)
+{
+	char *s = NULL;
+
 	if (vasprintf(&s, format, ap) < 0)
 		abort();
-	va_end(ap);
 	return s;
 }
 

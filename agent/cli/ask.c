@@ -27,8 +27,7 @@ say(struct asker *a, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		abort();
+	text = xvasprintf(format, ap);
 	va_end(ap);
 	shown = visible(text);
 	str_copy(a->said, sizeof(a->said), shown);

@@ -137,8 +137,7 @@ print_field(FILE *f, unsigned width, const char *name, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		abort();
+	text = xvasprintf(format, ap);
 	va_end(ap);
 	shown = visible(text);
 	(void) fprintf(f, "%-*s", FIELD_WIDTH, name);

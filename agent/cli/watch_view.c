@@ -28,8 +28,7 @@ add_line(struct strbuf *b, const struct watch_form *form, const char *colour, co
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		abort();
+	text = xvasprintf(format, ap);
 	va_end(ap);
 	shown = visible(text);
 	for (unsigned n = 0; shown[bytes] && n < form->columns; n++)
@@ -351,8 +350,7 @@ tell(struct strbuf *b, double at, const char *guest, const char *format, ...)
 
 	clock_of(at, when);
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		abort();
+	text = xvasprintf(format, ap);
 	va_end(ap);
 	line = xasprintf("%s %s: %s", when, guest, text);
 	shown = visible(line);
