@@ -16,6 +16,7 @@
 #include "base/http_get.h"
 #include "base/parse.h"
 #include "base/tick.h"
+#include "base/tls_versions.h"
 #include "base/util.h"
 
 #define SCHEME "https://"
@@ -23,9 +24,6 @@
 #define ADDRESS_CHARACTERS "ABCDEFabcdef0123456789:."
 #define PATH_CHARACTERS HOST_CHARACTERS "/~"
 #define MAX_CA (1u << 20)
-
-#define TLS_1_2_OR_LATER "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define TLS_1_2_ONLY "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.2" /* GnuTLS before 3.6.5 does not know the other name */
 
 #ifdef HAVE_GNUTLS
 /* The parts of an https URL. */
@@ -249,11 +247,9 @@ handshake(struct http_stream *s, const char *host)
 static int
 tls_init(struct tls *t, const char *ca)
 {
-	const char *versions = gnutls_check_version("3.6.5") ? TLS_1_2_OR_LATER : TLS_1_2_ONLY;
-
 	if (gnutls_certificate_allocate_credentials(&t->credentials) < 0 ||
 	    gnutls_init(&t->session, GNUTLS_CLIENT) < 0 ||
-	    gnutls_priority_set_direct(t->session, versions, NULL) < 0 ||
+	    gnutls_priority_set_direct(t->session, tls_versions(), NULL) < 0 ||
 	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0)
 		return fail(t->why, -ENOSYS, "this GnuTLS cannot speak TLS 1.2");
 	return trust(t, ca);

@@ -8,6 +8,7 @@
 #include <gnutls/x509.h>
 #endif
 
+#include "base/tls_versions.h"
 #include "base/util.h"
 
 #define TOKEN_IS_NEEDED "a token is needed here, as Authorization: Bearer; xenscope token makes one"
@@ -15,10 +16,6 @@
 #define BUCKETS 1024u
 #define BURST_SECONDS 5	/* of requests that may come at once */
 #define DEBT_SECONDS 4	/* of requests beyond that which are refused by an answer; then connections are */
-
-/* TLS 1.3 where GnuTLS has it; it does not know the name before. */
-#define PRIORITIES "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define PRIORITIES_3_3 "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.2"
 
 #if MHD_VERSION < 0x00095300
 #define MHD_USE_TLS MHD_USE_SSL
@@ -65,15 +62,10 @@ gate_flags(void)
 void
 gate_options(const struct gate *g, struct MHD_OptionItem ret[GATE_OPTIONS])
 {
-	const char *priorities = PRIORITIES_3_3;
 	size_t n = 0;
 
-#ifdef HAVE_GNUTLS
-	if (gnutls_check_version("3.6.5"))
-		priorities = PRIORITIES;
-#endif
 	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT, MAX_PER_ADDRESS, NULL};
-	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) priorities};
+	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) tls_versions()};
 	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, g->secrets->certificate};
 	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, g->secrets->key};
 	if (g->secrets->clients)
