@@ -100,6 +100,8 @@ archive_for(double step, unsigned long file_step)
 /* What is asked of a file, and what there is. */
 struct reading {
 	const char *path, *cf;
+	enum rrd_kind kind;
+	bool unmade; /* there is no file yet: all that there is is pending */
 	struct rrd_shape shape;
 	struct sources sources;
 	struct updates pending;
@@ -187,8 +189,12 @@ add_pending(const struct reading *in, const enum metric_id *id, size_t n, struct
 {
 	unsigned long steps = (unsigned long) ret[0].step / in->shape.step;
 	struct rrd_underway underway[MAX_SOURCES] = {{.last_up = 0}};
-	int r = rrd_underway_read(in->path, in->cf, steps, underway);
+	int r = 0;
 
+	if (in->unmade)
+		rrd_underway_of(in->kind, &in->shape, steps, underway);
+	else
+		r = rrd_underway_read(in->path, in->cf, steps, underway);
 	if (r < 0)
 		return r;
 	if (underway[0].last_up != in->shape.last_up)
@@ -214,24 +220,82 @@ has_one(const struct rrd_shape *shape, const enum metric_id *id, size_t n)
 	return false;
 }
 
+/* The shape of a file that is made later. -ENOENT: the log has nothing for it. */
+static int
+shape_to_come(struct reading *in, const struct stored *s, const uint8_t *uuid)
+{
+	char path[RRD_PATH_SIZE];
+	struct rrd_shape host;
+	double begin;
+	int r = rrd_path(path, s->dir, RRD_HOST, NULL);
+
+	if (r == 0)
+		r = rrd_shape_read(path, &host);
+	if (r < 0)
+		return r;
+	begin = pending_begin(s->wal, in->kind, uuid, false, (unsigned) host.step);
+	if (isinf(begin))
+		return -ENOENT;
+	in->unmade = true;
+	rrd_shape_of(in->kind, host.step, begin, &in->shape);
+	return 0;
+}
+
 /* What the file holds and what is pending. -ENOENT: it has none of these metrics. */
 static int
-reading_begin(struct reading *in, struct wal *wal, enum rrd_kind kind, const char *uuid,
-    const enum metric_id *id, size_t n)
+reading_begin(
+    struct reading *in, const struct stored *s, const char *uuid, const enum metric_id *id, size_t n)
 {
 	uint8_t bytes[WAL_UUID_SIZE] = {0};
 	struct progress p = {.counting = false};
 	int r = rrd_shape_read(in->path, &in->shape);
 
+	if (uuid)
+		uuid_bytes(uuid, bytes);
+	if (r == -ENOENT && rrd_kinds[in->kind].late)
+		r = shape_to_come(in, s, bytes);
 	if (r < 0)
 		return r;
 	p.last_up = in->shape.last_up;
-	sources_of(kind, &in->shape, &in->sources);
-	if (uuid)
-		uuid_bytes(uuid, bytes);
-	pending_read(wal, &in->sources, bytes, false, NULL, &p, &in->pending);
+	sources_of(in->kind, &in->shape, &in->sources);
+	pending_read(s->wal, &in->sources, bytes, false, NULL, &p, &in->pending);
 	in->newest = p.last_up;
 	return has_one(&in->shape, id, n) ? 0 : -ENOENT;
+}
+
+/* Of the archives that reach back to start the one with this step or the next longer one; else the longest. */
+static unsigned long
+archive_that_reaches(const struct rrd_shape *shape, double start, unsigned long step)
+{
+	unsigned long best = step, next;
+
+	for (size_t i = 0; (next = rrd_archive_step(i, shape->step)) != 0; i++) {
+		double length = (double) (next * rrd_archive_rows(i, shape->step));
+
+		if (next < step)
+			continue;
+		best = next;
+		if (floor(shape->last_up / (double) next) * (double) next - length <= start)
+			break;
+	}
+	return best;
+}
+
+/* What librrd reads of a file that nothing was written to. */
+static void
+fetch_nothing(const struct reading *in, size_t n, const struct table *t, struct series *ret)
+{
+	unsigned long step = archive_that_reaches(&in->shape, (double) t->start, t->step);
+	double start = floor((double) t->start / (double) step) * (double) step;
+	double end = floor((double) t->end / (double) step + 1) * (double) step;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t rows = (size_t) ((end - start) / (double) step);
+
+		ret[i] = (struct series){start, (double) step, rows, xmalloc(rows * sizeof(double))};
+		for (size_t k = 0; k < rows; k++)
+			ret[i].values[k] = NAN;
+	}
 }
 
 static int
@@ -252,6 +316,10 @@ fetch(const struct reading *in, const enum metric_id *id, size_t n, double start
 	}
 	t.start = (time_t) start;
 	t.end = (time_t) ceil(end) - 1; /* librrd goes on to the next edge, also from an edge */
+	if (in->unmade) {
+		fetch_nothing(in, n, &t, ret);
+		return 0;
+	}
 	rrd_clear_error();
 	r = rrd_fetch_r(
 	    in->path, in->cf, &t.start, &t.end, &t.step, &t.n_sources, &t.name, &t.value);
@@ -302,10 +370,10 @@ store_read(struct stored *s, const char *uuid, const enum metric_id *id, size_t 
 	if (r < 0)
 		return r;
 	for (int tries = 0; tries < MAX_TRIES; tries++) {
-		_cleanup_(reading_done) struct reading in = {.path = path, .cf = cf};
+		_cleanup_(reading_done) struct reading in = {.path = path, .cf = cf, .kind = kind};
 
 		memset(ret, 0, n * sizeof(*ret));
-		r = reading_begin(&in, s->wal, kind, uuid, id, n);
+		r = reading_begin(&in, s, uuid, id, n);
 		if (r == 0)
 			r = fetch(&in, id, n, start, end, step, ret);
 		if (r == 0 && ret[0].n > 0)

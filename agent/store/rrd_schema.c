@@ -14,9 +14,9 @@
 
 /* 0.99999: a migration of 20 s shows in a day's archive. */
 const struct rrd_kind_info rrd_kinds[RRD_KINDS] = {
-    [RRD_HOST] = {MS_HOST, "", "0.5", true, false},
-    [RRD_VM] = {MS_DOMAIN, ".rrd", "0.5", false, false},
-    [RRD_TRACKING] = {MS_TRACKING, ".tracking.rrd", "0.99999", false, true},
+    [RRD_HOST] = {MS_HOST, "", "0.5", true, false, false},
+    [RRD_VM] = {MS_DOMAIN, ".rrd", "0.5", false, false, false},
+    [RRD_TRACKING] = {MS_TRACKING, ".tracking.rrd", "0.99999", false, true, true},
 };
 
 static const struct {
@@ -175,4 +175,42 @@ rrd_make(const char *path, enum rrd_kind kind, unsigned step, double last_up,
 	if (rrd_create_r(path, step, (time_t) last_up, (int) a.n, argv) < 0)
 		return errno ? -errno : -EIO;
 	return 0;
+}
+
+void
+rrd_shape_of(enum rrd_kind kind, unsigned long step, double last_up, struct rrd_shape *ret)
+{
+	const struct metric_scope_info *scope = &metric_scopes[rrd_kinds[kind].scope];
+
+	*ret = (struct rrd_shape){.step = step, .last_up = last_up};
+	for (enum metric_id id = scope->first; id < scope->end; id++) {
+		const struct metric *m = &metric_table[id];
+		struct rrd_source *s = &ret->source[ret->n_sources];
+
+		if (!*m->ds)
+			continue;
+		ret->n_sources++;
+		str_copy(s->name, sizeof(s->name), m->ds);
+		str_copy(s->type, sizeof(s->type), metric_source_type(m));
+		s->heartbeat = step * METRIC_STEPS_UNTIL_UNKNOWN;
+		s->min = m->min;
+		s->max = m->max;
+	}
+}
+
+/* As rrdtool's src/rrd_create.c begins them; last_up is the edge of a step. */
+void
+rrd_underway_of(enum rrd_kind kind, const struct rrd_shape *shape, unsigned long steps,
+    struct rrd_underway *ret)
+{
+	const double missed = fmod(shape->last_up, (double) (shape->step * steps));
+
+	for (size_t i = 0; i < shape->n_sources; i++)
+		ret[i] = (struct rrd_underway){
+		    .last_up = shape->last_up,
+		    .row = NAN,
+		    .unknown_steps = (unsigned long) missed / shape->step,
+		    .steps = steps,
+		    .xff = strtod(rrd_kinds[kind].xff, NULL),
+		};
 }

@@ -21,6 +21,8 @@ struct rrd_kind_info {
 	bool minimum;	    /* archives of MIN too */
 	bool from_zero; /* a counter is 0 when its object appears, and when it goes back it is a new
 			   one */
+	bool late; /* the file is made when it is to get what the log has of it, not in its object's
+		      first tick: that is in a migration, and costs more than the rest of it */
 };
 
 extern const struct rrd_kind_info rrd_kinds[RRD_KINDS];
@@ -49,5 +51,12 @@ double rrd_edge_before(double at, unsigned long step);
  * sources. */
 int rrd_make(const char *path, enum rrd_kind kind, unsigned step, double last_up,
     const struct rrd_shape *old);
+
+/* The shape of the file that rrd_make makes without an old one. */
+void rrd_shape_of(enum rrd_kind kind, unsigned long step, double last_up, struct rrd_shape *ret);
+
+/* What such a file has under way: as rrd_underway_read. */
+void rrd_underway_of(enum rrd_kind kind, const struct rrd_shape *shape, unsigned long steps,
+    struct rrd_underway *ret);
 
 #endif

@@ -135,8 +135,7 @@ file_get(struct store *s, enum rrd_kind kind, const char *uuid)
 	str_copy(f->uuid, sizeof(f->uuid), text);
 	if (*text)
 		uuid_bytes(text, f->bytes);
-	f->due = s->ticks + 1 +
-		 s->turn++ / WAL_NEIGHBOURS % WAL_BATCH; /* so that each tick writes some */
+	f->due = s->ticks + (rrd_kinds[kind].late ? WAL_BATCH : 1 + s->turn++ / WAL_NEIGHBOURS % WAL_BATCH);
 	f->progress.where = all->n; /* files are in the order of the tick that they were first in */
 	all->file[all->n++] = f;
 	all->next = all->n;
@@ -398,7 +397,7 @@ write_file(struct store *s, struct file *f, bool all)
 	char path[RRD_PATH_SIZE];
 	int r;
 
-	if (f->known && !due)
+	if (!due && (f->known || rrd_kinds[f->kind].late))
 		return;
 	rrd_clear_error();
 	r = rrd_path(path, s->dir, f->kind, f->uuid);

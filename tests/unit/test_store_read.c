@@ -97,6 +97,85 @@ test_older(void)
 	    "by itself it is not found");
 }
 
+#define UNKNOWN "0e1b7f5c-57c2-4a63-9a5d-8c7a4b5f2d11"
+#define GUEST "0e1b7f5c-57c2-4a63-9a5d-8c7a4b5f2d10"
+
+static const enum metric_id tracked[] = {M_TRACKING_DIRTIED, M_TRACKING_SECONDS};
+
+/* Twenty ticks of a guest that is tracked from the third on; the files of such are made later. */
+static struct store *
+write_tracked(void)
+{
+	struct store *s;
+
+	if (store_open(dir, 5, getegid(), &s) < 0)
+		abort();
+	for (int i = 1; i <= 20; i++) {
+		struct tick at = {i * 5, END + i * 5.01};
+		struct sample *p = sample_new(&at);
+		struct sample_tracking *t = i < 3 ? NULL : sample_add_tracking(p);
+
+		if (t) {
+			str_copy(t->uuid, sizeof(t->uuid), GUEST);
+			t->value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)] = i * i * 37;
+			t->value[METRIC_AT(M_TRACKING_SECONDS, TRACKING)] = i * 4.5;
+		}
+		(void) store_write(s, p);
+		sample_free(p);
+	}
+	return s;
+}
+
+static bool
+equal(const struct series *a, const struct series *b)
+{
+	bool is = a->start == b->start && a->step == b->step && a->n == b->n && a->n > 0;
+
+	for (size_t i = 0; is && i < a->n; i++)
+		is = isnan(a->values[i]) ? isnan(b->values[i]) : fabs(a->values[i] - b->values[i]) <= 1e-6 * (1 + fabs(b->values[i]));
+	return is;
+}
+
+/* What is read before there is a file is what is read of it. */
+static void
+test_unmade(void)
+{
+	static const struct {
+		const char *cf;
+		double back, step;
+	} read[] = {{"AVERAGE", 100, 0}, {"MAX", 90, 0}, {"AVERAGE", 600, 60}, {"MAX", 3600, 60},
+	    {"AVERAGE", 3 * 3600, 0}, {"AVERAGE", 5 * 86400, 0}, {"MAX", 80 * 86400, 3600}, {"AVERAGE", 4e8, 0}};
+	_cleanup_(freep) char *path = xasprintf("%s/vm/" GUEST ".tracking.rrd", dir);
+	struct series before[ARRAY_SIZE(read)][2], x[2];
+	struct store *s = write_tracked();
+	size_t known = 0;
+	bool there = true;
+
+	ok(access(path, F_OK) < 0 && errno == ENOENT, "no file is made of a guest in the midst of its migration");
+	for (size_t i = 0; i < ARRAY_SIZE(read); i++)
+		there = read_some(dir, GUEST, tracked, 2, read[i].cf, END + 100 - read[i].back, END + 100, read[i].step,
+			    before[i]) == 0 && there;
+	ok(there, "and yet it can be read");
+	ok(read_some(dir, UNKNOWN, tracked, 2, "AVERAGE", END, END + 100, 0, x) == -ENOENT,
+	    "of a guest that was never tracked nothing is");
+	for (size_t i = 0; there && i < before[0][0].n; i++)
+		known += !isnan(before[0][0].values[i]);
+	ok(known >= 17, "each whole step since tracking began is known (%zu)", known);
+	ok(store_flush(s) == 0 && access(path, F_OK) == 0, "the file is made");
+	store_close(s);
+	for (size_t i = 0; there && i < ARRAY_SIZE(read); i++) {
+		bool is = read_some(dir, GUEST, tracked, 2, read[i].cf, END + 100 - read[i].back, END + 100,
+			      read[i].step, x) == 0;
+
+		ok(is && equal(&before[i][0], &x[0]) && equal(&before[i][1], &x[1]),
+		    "what was read before it was is what is in it: %s of %.0f s since %.0f s", read[i].cf,
+		    before[i][0].step, read[i].back);
+		series_free(before[i], 2);
+		if (is)
+			series_free(x, 2);
+	}
+}
+
 int
 main(void)
 {
@@ -108,6 +187,7 @@ main(void)
 	test_several("MAX", 60);
 	test_several("MIN", 60);
 	test_refusals();
+	test_unmade();
 	test_older();
 	remove_tree(dir);
 	return done_testing();
