@@ -416,7 +416,7 @@ harvest(struct trace *t, struct followed *f, const struct event *e, double at)
 static void
 operation(struct trace *t, const struct event *e, double now)
 {
-	double begun = e->seconds > 0 ? e->at - e->seconds : e->at, at = MIN(begun, now);
+	double at = e->seconds > 0 ? e->at - e->seconds : e->at; /* may be newer than now, the loop's clock */
 	bool last = e->mode & SHADOW_MODE_FINAL;
 	struct followed *f = find(t, e->domid);
 

@@ -227,6 +227,29 @@ late_enable(void)
 	end();
 }
 
+/* The loop read its clock, then wrote a tick for a third of a second, and then hears of a harvest. */
+static void
+late_clock(void)
+{
+	struct event e = operation(SHADOW_OP_CLEAN, 100.401, 1);
+	const struct tick before = {.mono = 100.1013, .real = 100.1013};
+
+	begin("100", "100");
+	operate(SHADOW_OP_ENABLE_LOGDIRTY, 100, 1);
+	runs(0, 100.01, 1);
+	exits(0, 100.02, PML_FULL);
+	operate(SHADOW_OP_CLEAN, 100.1, 1);
+	runs(0, 100.11, 1);
+	exits(0, 100.2, PML_FULL);
+	exits(0, 100.3, PML_FULL);
+	now = 100.402;
+	trace_event(t, &e, &before);
+	ok(n_seen == 2 && is(1, 1, 100.1, 100.4, 2) && !seen[1].window.torn,
+	    "a window ends where the harvest began, though the loop's clock is older");
+	operate(SHADOW_OP_OFF, 100.5, 1);
+	end();
+}
+
 int
 main(void)
 {
@@ -239,6 +262,7 @@ main(void)
 	harvest_before_window();
 	looked();
 	late_enable();
+	late_clock();
 	trace_free(NULL);
 	return done_testing();
 }
