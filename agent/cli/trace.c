@@ -100,10 +100,32 @@ records(const struct report *r)
 	return r->s->records + r->facts->pieces;
 }
 
-static uint64_t
-span(const struct report *r)
+/* False where stamps went back or wrapped: then first and last tell nothing. */
+static bool
+span(const struct report *r, uint64_t *ret)
 {
-	return r->s->last_tsc - r->s->first_tsc;
+	*ret = r->s->last_tsc - r->s->first_tsc;
+	return r->s->backwards == 0 && r->s->last_tsc >= r->s->first_tsc;
+}
+
+static void
+json_span(const struct report *r, FILE *f)
+{
+	uint64_t cycles;
+	bool known = span(r, &cycles);
+
+	if (known)
+		(void) fprintf(f, "  \"span_cycles\": %llu,\n", (unsigned long long) cycles);
+	else
+		(void) fprintf(f, "  \"span_cycles\": null,\n");
+	if (r->hz > 0)
+		(void) fprintf(f, "  \"cpu_hz\": %.0f,\n", r->hz);
+	else
+		(void) fprintf(f, "  \"cpu_hz\": null,\n");
+	if (known && r->hz > 0)
+		(void) fprintf(f, "  \"span_seconds\": %.9f,\n", (double) cycles / r->hz);
+	else
+		(void) fprintf(f, "  \"span_seconds\": null,\n");
 }
 
 static void
@@ -155,8 +177,8 @@ json_head(const struct report *r, FILE *f)
 		const char *name;
 		uint64_t value;
 	} rows[] = {{"records", records(r)}, {"bytes", r->facts->bytes}, {"cpus", r->facts->cpus},
-	    {"first_tsc", r->s->first_tsc}, {"last_tsc", r->s->last_tsc}, {"span_cycles", span(r)},
-	    {"lost_records", r->s->lost_records}, {"lost_events", r->s->lost_events},
+	    {"first_tsc", r->s->first_tsc}, {"last_tsc", r->s->last_tsc}, {"lost_records", r->s->lost_records},
+	    {"lost_events", r->s->lost_events},
 	    {"backwards", r->s->backwards},
 	    {"skipped_bytes", r->facts->skipped_bytes + r->s->bad_bytes},
 	    {"overflowed", r->s->overflowed}};
@@ -166,11 +188,7 @@ json_head(const struct report *r, FILE *f)
 		(void) fprintf(
 		    f, "  \"%s\": %llu,\n", rows[i].name, (unsigned long long) rows[i].value);
 	(void) fprintf(f, "  \"truncated\": %s,\n", r->facts->truncated ? "true" : "false");
-	if (r->hz > 0)
-		(void) fprintf(f, "  \"cpu_hz\": %.0f,\n  \"span_seconds\": %.9f,\n", r->hz,
-		    (double) span(r) / r->hz);
-	else
-		(void) fprintf(f, "  \"cpu_hz\": null,\n  \"span_seconds\": null,\n");
+	json_span(r, f);
 }
 
 static void
@@ -234,6 +252,7 @@ table_domain(
 static void
 report_notes(const struct report *r, FILE *f)
 {
+	uint64_t cycles;
 	const struct {
 		uint64_t n;
 		const char *what;
@@ -244,10 +263,13 @@ report_notes(const struct report *r, FILE *f)
 	    {r->s->overflowed, "exits left out: too many vCPUs or reasons"},
 	};
 
-	(void) fprintf(f, "%llu records of %u CPU%s, %llu cycles", (unsigned long long) records(r),
-	    r->facts->cpus, r->facts->cpus == 1 ? "" : "s", (unsigned long long) span(r));
-	if (r->hz > 0)
-		(void) fprintf(f, " (%.3f s)", (double) span(r) / r->hz);
+	(void) fprintf(f, "%llu records of %u CPU%s", (unsigned long long) records(r), r->facts->cpus,
+	    r->facts->cpus == 1 ? "" : "s");
+	if (span(r, &cycles)) {
+		(void) fprintf(f, ", %llu cycles", (unsigned long long) cycles);
+		if (r->hz > 0)
+			(void) fprintf(f, " (%.3f s)", (double) cycles / r->hz);
+	}
 	(void) fprintf(f, "; %llu records lost\n", (unsigned long long) r->s->lost_records);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].n > 0)

@@ -126,6 +126,8 @@ void
 migration_say(struct migrations *m, struct open *o, enum record_change change, const struct round *round)
 {
 	o->waits = NAN;
+	if (change == RECORD_ENDED)
+		tracking_spent(m->tracking, &o->r);
 	if (o->shown)
 		m->fn(m->arg, change, &o->r, round);
 }

@@ -193,7 +193,7 @@ migration_window(struct migrations *m, const struct event *e)
 	enum tracking_mode mode;
 	enum mode_source source;
 
-	tracking_window(m->tracking, e, d ? d->uuid : "", d ? d->vcpus : UNSEEN);
+	tracking_window(m->tracking, e, d ? d->uuid : "");
 	if (!o)
 		return;
 	o->traced = e->at;

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/util.h"
+#include "metrics/overhead.h"
 
 #define KEEP_SECONDS 600 /* counters of a domain that is gone */
 #define NO_DOMAIN UINT32_MAX
@@ -22,6 +23,7 @@ struct tracked {
 	double since; /* tracking went on, or the last harvest returned; NAN: not seen */
 	double seen;  /* the domain was there */
 	double begun, ended; /* the newest tracking; NAN: not seen, or not yet */
+	double believed; /* from here on its harvests count: not while stale */
 	double value[VALUES(TRACKING)];
 };
 
@@ -95,6 +97,7 @@ take(struct tracking *t, uint32_t domid, const char *uuid, double now)
 		e->on = e->counted = e->stale = false;
 		e->last = -INFINITY;
 		e->since = e->begun = e->ended = NAN;
+		e->believed = -INFINITY;
 		e->seen = now;
 	}
 	if (!*e->uuid)
@@ -128,6 +131,7 @@ tracking_on(struct tracking *t, uint32_t domid, double at)
 	e->by = e->pid;
 	e->harvested = false;
 	e->stale = e->counted;
+	e->believed = e->stale ? INFINITY : -INFINITY;
 	e->counted = true;
 	e->since = e->begun = at;
 	e->ended = NAN;
@@ -159,6 +163,8 @@ tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, ui
 		COUNTER(e, DIRTIED) += dirty;
 		COUNTER(e, SECONDS) += until - e->since;
 	}
+	if (e->stale)
+		e->believed = at;
 	if (!isnan(seconds))
 		COUNTER(e, HARVEST) += seconds;
 	e->on = e->ever = true;
@@ -169,7 +175,7 @@ tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, ui
 }
 
 void
-tracking_window(struct tracking *t, const struct event *e, const char *uuid, int32_t vcpus)
+tracking_window(struct tracking *t, const struct event *e, const char *uuid)
 {
 	const struct trace_window *w = &e->window;
 	struct tracked *x = take(t, e->domid, uuid, e->at);
@@ -182,17 +188,28 @@ tracking_window(struct tracking *t, const struct event *e, const char *uuid, int
 		return;
 	x->ever = true;
 	COUNTER(x, LOST) += w->lost;
-	if (w->torn)
+	if (w->torn || w->from + (e->at - w->from) / 2 < x->believed) /* as its pages: they are divided by each other */
 		return;
 	COUNTER(x, TRACED) += seconds;
 	COUNTER(x, VIOLATIONS) += (double) w->count[TRACE_VIOLATION];
 	COUNTER(x, PML_FULL) += (double) w->count[TRACE_PML_FULL];
 	COUNTER(x, RECALCS) += (double) w->count[TRACE_RECALC];
-	if (vcpus <= 0 || w->cpu_khz == 0) /* the two are divided by each other */
+}
+
+void
+tracking_spent(struct tracking *t, const struct migration_record *r)
+{
+	struct tracked *e = find(t, r->domid);
+	struct overhead_cost cost;
+
+	for (size_t i = 0; (!e || strcmp(e->uuid, r->uuid) != 0) && i < t->n; i++)
+		e = *r->uuid && strcmp(t->entry[i].uuid, r->uuid) == 0 ? &t->entry[i] : NULL;
+	overhead_cost(r, &cost);
+	if (!e || r->overhead.windows == 0 || r->vcpus <= 0 || !(r->cpu_hz > 0) || !isfinite(cost.cycles) ||
+	    !(cost.seconds > 0)) /* the two are divided by each other */
 		return;
-	COUNTER(x, TRACED_VCPU) += seconds * vcpus;
-	for (size_t i = 0; i < TRACE_CLASSES; i++)
-		COUNTER(x, EXIT) += (double) w->cycles[i] / (w->cpu_khz * 1e3);
+	COUNTER(e, EXIT) += cost.cycles / r->cpu_hz;
+	COUNTER(e, TRACED_VCPU) += cost.seconds * r->vcpus;
 }
 
 void

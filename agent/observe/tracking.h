@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "metrics/record.h"
 #include "metrics/sample.h"
 
 /* Dirty tracking domain by domain: whether it is on, and the counters that accumulate, be it a
@@ -29,9 +30,11 @@ void tracking_off(struct tracking *t, uint32_t domid);
 void tracking_harvest(struct tracking *t, uint32_t domid, double at, double until, uint32_t dirty,
     double seconds, bool final);
 
-/* An EVENT_TRACE_WINDOW of the domain; vcpus: online, UNSEEN if unknown. */
-void tracking_window(
-    struct tracking *t, const struct event *e, const char *uuid, int32_t vcpus);
+/* An EVENT_TRACE_WINDOW of the domain. */
+void tracking_window(struct tracking *t, const struct event *e, const char *uuid);
+
+/* A record ended: what its tracking cost is known only now, as a sample is weighed by its rounds (metrics/overhead.h). */
+void tracking_spent(struct tracking *t, const struct migration_record *r);
 
 /* A round of pre-copy began. */
 void tracking_round(struct tracking *t, uint32_t domid);

@@ -180,6 +180,19 @@ add_rounds(struct sum *s, const struct migration_record *r)
 	}
 }
 
+/* Of the pages that add_rounds adds, the exits that full buffers spared. NAN. */
+static double
+avoided(const struct migration_record *r, const struct paged_overhead *paged)
+{
+	double full = (double) paged->sum.exits[TRACE_PML_FULL].count, pages = 0;
+
+	for (size_t i = 0; i < r->n_rounds; i++)
+		pages += (double) MAX(r->round[i].pages_dirtied, 0);
+	if (r->tracking_mode != TRACKING_PML || !(paged->pages > 0))
+		return NAN;
+	return round(fmax(pages - full * (pages / paged->pages), 0));
+}
+
 static void
 add_trace(struct sum *s, const struct migration_record *r)
 {
@@ -203,7 +216,7 @@ add_trace(struct sum *s, const struct migration_record *r)
 	add_ratio(&s->cost, cost.page_cycles, cost.pages);
 	add_ratio(&s->recalc_cost, cost.recalc_cycles, cost.pages);
 	add(&s->splits, f.splits == UNSEEN ? NAN : (double) f.splits);
-	add(&s->avoided, f.avoided_exits == UNSEEN ? NAN : (double) f.avoided_exits);
+	add(&s->avoided, avoided(r, &paged));
 }
 
 static void

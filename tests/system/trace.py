@@ -102,6 +102,13 @@ def main():
                 whole = test(name, path, f.read())
             r = xenscope(gz)
             ok(r.returncode == 1 and 'gzip -d first' in r.stderr, '%s: the packed file is refused' % name)
+            with open(path, 'ab') as f:
+                f.write(data)
+            r = xenscope('--json', '--cpu-hz', '1G', path)
+            twice = json.loads(r.stdout)
+            text = xenscope(path).stdout.splitlines()[0]
+            ok(r.returncode == 0 and twice['backwards'] and twice['span_cycles'] is None and
+               twice['span_seconds'] is None and 'cycles' not in text, '%s: with stamps that go back it has no span' % name)
             with open(path, 'r+b') as f:
                 f.truncate(len(data) // 2 + 1)
             r = xenscope('--json', path)

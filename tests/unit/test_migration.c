@@ -49,6 +49,17 @@ same_rounds(const struct migration_record *r, const int64_t *dirtied, size_t n)
 
 static const int64_t lab_dirtied[] = {4262, 1120, 436, 285, 517};
 
+static struct event
+window(double from, double at)
+{
+	return (struct event){.kind = EVENT_TRACE_WINDOW,
+	    .source = SOURCE_TRACE,
+	    .at = at,
+	    .seconds = NAN,
+	    .domid = 1,
+	    .window = {.from = from, .count = {[TRACE_VIOLATION] = 7}}};
+}
+
 static void
 lab(struct world *w, size_t from, size_t to)
 {
@@ -299,9 +310,11 @@ test_failures(void)
 	ok(!migrations_tracked(w.m, 1) && w.begun == 1, "until somebody turns it off");
 	before = w.s->tracking[0].value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)];
 	send(&w, bpf(61, 1, 1, SHADOW_OP_ENABLE_LOGDIRTY, 0, 0));
+	send(&w, window(61, 70));
 	send(&w, bpf(70, 1, 1, SHADOW_OP_CLEAN, 0, 8457));
 	send(&w, word(70.1, EVENT_ROUND_NAMED, STAGE_OTHER, 1, 0));
 	send(&w, word(70.2, EVENT_STEP, STAGE_OTHER, 0, 8457));
+	send(&w, window(70, 71));
 	send(&w, bpf(71, 1, 1, SHADOW_OP_CLEAN, 0, 300));
 	tick(&w, 72, A1);
 	ok(w.begun == 2 && w.last.rounds_begun == 3 && w.last.round[0].pages_dirtied == UNSEEN &&
@@ -310,6 +323,9 @@ test_failures(void)
 	ok(w.last.round[1].pages_dirtied == 300 && w.last.round[2].pages_sent == 300, "the one after it is");
 	ok(w.s->tracking[0].value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)] == before + 300,
 	    "nor does the dirty rate count it");
+	ok(w.s->tracking[0].value[METRIC_AT(M_TRACKING_TRACED, TRACKING)] == 1 &&
+		w.s->tracking[0].value[METRIC_AT(M_TRACKING_VIOLATIONS, TRACKING)] == 7,
+	    "nor do the domain's windows and exits, which are set against its pages");
 	world_done(&w);
 
 	world_init(&w);

@@ -258,6 +258,8 @@ test_weighed(void)
 			fabs(f.recalc_exits_per_kpage / whole.recalc_exits_per_kpage - 1) < recalcs,
 		    "%s: a sample of rounds' beginnings says %.3f %% where all of the trace says %.3f %%",
 		    runs[i].name, 100 * f.overhead_ratio, 100 * whole.overhead_ratio);
+		ok(near(counter(&w, M_TRACKING_EXIT) / counter(&w, M_TRACKING_TRACED_VCPU), f.overhead_ratio),
+		    "%s: and so do the domain's counters, of any time in which it ended", runs[i].name);
 		overhead_of_pass(&w.done, &w.done.round[0], &round);
 		ok(round.overhead_ratio < f.overhead_ratio && round.overhead_ratio > 0 &&
 			round.cycles_per_page > 0,
