@@ -18,6 +18,7 @@
 #include "observe/migration.h"
 #include "observe/observer.h"
 #include "observe/observers.h"
+#include "observe/proc_helper.h"
 #include "observe/trace.h"
 #include "observe/trace_decode.h"
 #include "probe/prober.h"
@@ -137,14 +138,19 @@ agent_tap(struct agent *a, event_fn *fn, void *arg)
 
 /* --- events --- */
 
-/* Asked now, since a domain that is received may be gone before the next tick lists it. */
+/* What only this moment can tell: a domain that is received may be gone before the next tick lists it, a helper that
+ * has sent its last byte soon is. */
 static void
-identify(struct agent *a, struct event *e)
+complete(struct agent *a, struct event *e)
 {
 	uint8_t uuid[16];
 
-	if (e->kind == EVENT_PROCESS_BEGIN && !*e->uuid && a->hv && !a->hv->replay &&
-	    a->hv->ops->domain_uuid(a->hv, e->domid, uuid) == 0)
+	if (!a->hv || a->hv->replay)
+		return;
+
+	if (e->kind == EVENT_SHADOW_OP && e->source < SOURCE_LOG && e->pid > 0)
+		e->written = proc_written(e->pid);
+	if (e->kind == EVENT_PROCESS_BEGIN && !*e->uuid && a->hv->ops->domain_uuid(a->hv, e->domid, uuid) == 0)
 		uuid_format(uuid, e->uuid);
 }
 
@@ -153,7 +159,7 @@ agent_event(struct agent *a, const struct event *seen, const struct tick *now)
 {
 	struct event e = *seen;
 
-	identify(a, &e);
+	complete(a, &e);
 	a->events++;
 	if (a->tap)
 		a->tap(a->tap_arg, &e);

@@ -13,7 +13,7 @@ static const struct words form_words = {forms, ARRAY_SIZE(forms)};
 
 static const char *const columns[] = {"id", "uuid", "name", "domid", "direction", "toolstack", "tracking_mode",
     "mode_source", "mode_note", "started", "ended", "result", "reason", "memory_pages", "rounds_begun",
-    "rounds_unseen", "pages_sent", "frames_sent", "downtime_seconds", "downtime_source", "stop_reason",
+    "rounds_unseen", "pages_sent", "frames_sent", "bytes_sent", "downtime_seconds", "downtime_source", "stop_reason",
     "rounds_source", "tracking_left_on", "source", "cpu_model", "xen_version", "xen_extra", "boot_id", NULL};
 const struct csv migrations_csv = {"migrations", columns};
 

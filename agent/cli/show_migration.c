@@ -106,12 +106,14 @@ void
 show_migration(const json_t *answer, unsigned width, FILE *f)
 {
 	const json_t *m = json_object_get(answer, "migration");
-	double downtime = number(m, "downtime_seconds");
+	double downtime = number(m, "downtime_seconds"), sent = number(m, "bytes_sent");
 
 	show_source(answer, f);
 	print_heading(m, width, f);
 	print_rounds(m, width, f);
 	print_steps(m, width, f);
+	if (!isnan(sent))
+		print_field(f, width, "Sent", "%.1f MiB", sent / (1 << 20));
 	if (!isnan(downtime))
 		print_field(f, width, "Downtime", "%.3f s, %s", downtime, words_of(text(m, "downtime_source")));
 }

@@ -136,6 +136,7 @@ static const struct capture_field event_fields[] = {
     FIELD("alone", BOOL, true, event, alone),
     FIELD("pages", UINT, true, event, pages),
     FIELD("dirty", UINT, true, event, dirty),
+    FIELD("written", UINT, true, event, written),
     FIELD("number", UINT, true, event, number),
     FIELD("done", UINT, true, event, done),
     FIELD("total", UINT, true, event, total),

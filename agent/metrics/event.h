@@ -117,6 +117,7 @@ struct event {
 	bool alone;	   /* EVENT_SHADOW_OP: the better source, which sees all, has missed it */
 	uint64_t pages;	   /* EVENT_SHADOW_OP: page frames of the guest's physical space */
 	uint32_t dirty;	   /* EVENT_SHADOW_OP with CLEAN: pages found dirty */
+	uint64_t written;  /* EVENT_SHADOW_OP: bytes that the process has written since it began; 0: unknown */
 	uint32_t number;   /* EVENT_ROUND_NAMED */
 	uint64_t done, total; /* EVENT_STEP */
 	enum stage stage;     /* EVENT_STAGE */

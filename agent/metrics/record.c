@@ -12,7 +12,7 @@ record_init(struct migration_record *r)
 	memset(r, 0, sizeof(*r));
 	r->started = r->ended = r->downtime_seconds = r->released = NAN;
 	r->checkpoints = UNSEEN;
-	r->memory_pages = r->pages_sent = r->frames_sent = UNSEEN;
+	r->memory_pages = r->pages_sent = r->frames_sent = r->bytes_sent = r->evidence.written = UNSEEN;
 	r->final.started = r->final.seconds = r->final.harvest_seconds = NAN;
 	r->final.requested = r->final.suspended = r->final.harvested = r->final.sent = r->final.done = NAN;
 	r->final.pages = UNSEEN;

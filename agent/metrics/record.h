@@ -114,6 +114,7 @@ struct evidence {
 	double last;  /* the newest log-dirty operation returned */
 	double off;   /* log-dirty was turned off */
 	double gone;  /* the helper was found gone */
+	int64_t written; /* bytes that the helper had written when tracking began */
 	bool suspended, complete; /* libxc said that the guest is suspended, that its stream is whole */
 	bool told; /* libxc's words reach us: what it did not say has not been */
 	bool aborted; /* the toolstack called it off, before anything failed */
@@ -138,6 +139,7 @@ struct migration_record {
 	int32_t rounds_unseen; /* UNSEEN: nobody can tell how many */
 	struct final_pass final;
 	int64_t pages_sent, frames_sent;
+	int64_t bytes_sent; /* of the stream of memory, all but its first bytes; so far, while it runs */
 	double downtime_seconds;
 	enum downtime_source downtime_source;
 	double released; /* the guest runs on this host: the received one, or the one that was suspended; NAN */

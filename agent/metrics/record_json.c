@@ -125,6 +125,7 @@ static const struct member head_members[] = {
 static const struct member tail_members[] = {
     RECORD(COUNT, pages_sent),
     RECORD(COUNT, frames_sent),
+    RECORD(COUNT, bytes_sent),
     RECORD(NUMBER, downtime_seconds),
     RECORD_WORD(downtime_sources, downtime_source),
     RECORD(STAMP, released),
@@ -220,6 +221,7 @@ static const struct member evidence_members[] = {
     EVIDENCE(NUMBER, last),
     EVIDENCE(NUMBER, off),
     EVIDENCE(NUMBER, gone),
+    EVIDENCE(COUNT, written),
     EVIDENCE(FLAG, suspended),
     EVIDENCE(FLAG, complete),
     EVIDENCE(FLAG, told),

@@ -43,6 +43,20 @@ find_for_operation(struct migrations *m, const struct event *e)
 	return o && o->r.pid == e->pid ? o : NULL;
 }
 
+/* The helper writes nothing but the stream, some words to its toolstack aside. */
+static void
+count_bytes(struct migration_record *r, const struct event *e)
+{
+	int64_t written = e->written > 0 && e->written <= INT64_MAX ? (int64_t) e->written : UNSEEN;
+
+	if (e->op == SHADOW_OP_ENABLE_LOGDIRTY)
+		r->evidence.written = written;
+	else if (r->evidence.written != UNSEEN && written >= r->evidence.written)
+		r->bytes_sent = written - r->evidence.written;
+	else
+		r->bytes_sent = UNSEEN; /* it was gone before anybody looked */
+}
+
 static void
 note_operation(struct migrations *m, struct open *o, const struct event *e)
 {
@@ -52,6 +66,7 @@ note_operation(struct migrations *m, struct open *o, const struct event *e)
 	    strncmp(e->comm, "xenguest", sizeof(e->comm)) == 0)
 		o->r.toolstack = TOOLSTACK_XAPI;
 	o->libxl = o->libxl || strncmp(e->comm, "libxl-save-help", sizeof(e->comm) - 1) == 0;
+	count_bytes(&o->r, e);
 	o->r.evidence.last = migration_stamp(o, e->at);
 	overhead_tracked(&o->r, o->r.evidence.last);
 	o->resumed = false;

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/file.h"
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "base/util.h"
 
 #define MAX_ARGUMENTS 64
 #define COMM_LENGTH 15u
+#define MAX_IO 512 /* bytes of /proc/PID/io; it has seven short lines */
 #define MAX_DOMID 0x7fef /* DOMID_FIRST_RESERVED - 1, public/xen.h */
 
 struct arguments {
@@ -156,4 +158,18 @@ proc_stat_parse(const char *text, struct proc_stat *ret)
 	ret->parent = parent;
 	utf8_clean(ret->comm, sizeof(ret->comm), comm);
 	return 0;
+}
+
+uint64_t
+proc_written(pid_t pid)
+{
+	static const char name[] = "\nwchar: ";
+	char path[32];
+	_cleanup_(freep) char *text = NULL;
+	uint64_t n = 0;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/io", (int) pid);
+	if (file_read(path, MAX_IO, &text, NULL) == 0 && strstr(text, name))
+		(void) sscanf(strstr(text, name) + strlen(name), "%" SCNu64, &n);
+	return n;
 }

@@ -38,4 +38,8 @@ int proc_helper_parse(const char *cmdline, size_t n, const char *parent, struct 
 /* The text of /proc/PID/stat, proc(5). -EBADMSG. */
 int proc_stat_parse(const char *text, struct proc_stat *ret);
 
+/* Bytes that a process has written to files, pipes and sockets since it began, wchar of /proc/PID/io (proc(5)); 0:
+ * unknown, as of a process that is gone. */
+uint64_t proc_written(pid_t pid);
+
 #endif

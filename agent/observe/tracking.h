@@ -33,7 +33,8 @@ void tracking_harvest(struct tracking *t, uint32_t domid, double at, double unti
 /* An EVENT_TRACE_WINDOW of the domain. */
 void tracking_window(struct tracking *t, const struct event *e, const char *uuid);
 
-/* A record ended: what its tracking cost is known only now, as a sample is weighed by its rounds (metrics/overhead.h). */
+/* A record ended: what its tracking cost is known only now, as a sample is weighed by its rounds
+ * (metrics/overhead.h). */
 void tracking_spent(struct tracking *t, const struct migration_record *r);
 
 /* A round of pre-copy began. */

@@ -55,7 +55,7 @@ function rowsOf(m) {
 function tiles(m) {
 	const rows = [['Took', seconds(took(m)), word(DIRECTION, m.direction)], ['Downtime', seconds(m.downtime_seconds), ''],
 		['Rounds', is(m.rounds_begun) ? String(m.rounds_begun) : NONE, STOP[m.stop_reason] ? 'ended by ' + STOP[m.stop_reason] : ''],
-		['Sent', is(m.pages_sent) ? bytes(m.pages_sent * PAGE_BYTES) : NONE, sentInAll(m)],
+		['Sent', is(m.bytes_sent) ? bytes(m.bytes_sent) : is(m.pages_sent) ? bytes(m.pages_sent * PAGE_BYTES) : NONE, sentInAll(m)],
 		['Guest\u2019s CPU time', percent((m.overhead || {}).overhead_ratio), 'that tracking took']];
 
 	return el('dl', 'tiles', ...rows.map(([label, said, beside]) => {

@@ -25,6 +25,12 @@ def check_witnesses(tap, witness, step, episode):
     tap.equal(sent, [d for d in dirtied if d], '%s: the pages in the stream are those that the observer saw dirtied' % step)
 
 
+def check_bytes(tap, witness, step, record):
+    """The helper writes some words to xl, too, and the stream's head before tracking begins."""
+    want = witness.stream_bytes(step)
+    tap.near(record['bytes_sent'], want, want * 0.005, '%s: it sent the %d bytes of the stream' % (step, want))
+
+
 def numbered(tap, step, record):
     """0, 1, 2 ...; after a gap of unknown length the numbers are null."""
     numbers = [r['n'] for r in record['rounds']]
@@ -215,6 +221,7 @@ def check(tap, boot, witness, steps, journal):
             check_witnesses(tap, witness, step, episode)
         if step in ('clean', 'sampled'):
             check_whole(tap, boot, step, record, episode)
+            check_bytes(tap, witness, step, record)
         elif step == 'after_off':
             check_after_off(tap, boot, witness, record, episode)
         elif step == 'mid_round':

@@ -116,6 +116,10 @@ class Witness:
         lines = self.text('stream-%s.txt' % step).splitlines()
         return [int(fields(x)['with_data']) for x in lines if x.startswith('STREAM pass=')]
 
+    def stream_bytes(self, step):
+        """Bytes of libxc's records in it."""
+        return int(fields(re.search('^STREAM total .*', self.text('stream-%s.txt' % step), re.M).group())['libxc'])
+
     def kill(self, step):
         """When the agent was killed, since 1970, and how long after the operation; None: it was not."""
         for line in self.text('kill-%s.txt' % step).splitlines():

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""trace.py XENSCOPE DIRECTORY: what xenscope trace counts in real traces, against a reference and against xenalyze."""
+"""trace.py XENSCOPE DIRECTORY CAPTURE: what xenscope trace counts in real traces, against a reference and against xenalyze;
+and that a capture of windows of such a trace fits its harvests."""
 import glob
 import gzip
 import json
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-XENSCOPE, DIRECTORY = sys.argv[1:]
+XENSCOPE, DIRECTORY, CAPTURE = sys.argv[1:]
 # where xenalyze has another name than we
 NAMES = {'PENDING_INTERRUPT': 'INTERRUPT_WINDOW', 'PAUSE_INSTRUCTION': 'PAUSE'}
 count = failed = 0
@@ -90,7 +91,24 @@ def test(name, path, text):
     return got
 
 
+def captured(path):
+    """(pages found dirty, violations in the windows before) of each harvest, domain by domain."""
+    with open(path, encoding='utf-8') as f:
+        events = [json.loads(line) for line in f if '"event"' in line]
+    cleans = [e for e in events if e['event'] == 'shadow_op' and e.get('op') == 11 and e['source'] == 'bpf']
+    windows = [e for e in events if e['event'] == 'trace_window']
+    begun = {}
+    for clean in cleans:
+        since, begin = begun.get(clean['domid'], 0), clean['t'] - clean['seconds']
+        begun[clean['domid']] = begin
+        yield clean.get('dirty', 0), sum(w.get('violations', 0) for w in windows if w['domid'] == clean['domid'] and
+                                  since <= (w['from'] + w['t']) / 2 < begin)
+
+
 def main():
+    found = list(captured(CAPTURE))
+    ok(found and all(dirty == violations for dirty, violations in found),
+       'intel-wp.jsonl: each round that was traced whole took as many violations as it dirtied pages')
     with tempfile.TemporaryDirectory() as tmp:
         for gz in sorted(glob.glob(os.path.join(DIRECTORY, '*.xt.gz'))):
             name = os.path.basename(gz)[:-len('.xt.gz')]

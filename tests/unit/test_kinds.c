@@ -322,6 +322,42 @@ test_tools(void)
 	world_done(&w);
 }
 
+static struct event
+writing(struct event e, uint64_t written)
+{
+	e.written = written;
+	return e;
+}
+
+/* What the helper had written when tracking began is its stream's head. */
+static void
+test_bytes(void)
+{
+	struct world w;
+
+	world_init(&w);
+	tick(&w, 40, A1);
+	send(&w, writing(lab_bpf(0), 700));
+	ok(w.last.bytes_sent == UNSEEN, "before the first harvest nobody has counted what was sent");
+	send(&w, writing(lab_bpf(1), 120000700));
+	ok(w.last.bytes_sent == 120000000, "bytes are counted at each harvest");
+	lab(&w, 2, 6);
+	send(&w, writing(lab_bpf(6), 135000700));
+	tick(&w, 55, A2);
+	ok(w.ended == 1 && w.done.bytes_sent == 135000000, "and in all when the stream was whole");
+	world_done(&w);
+
+	world_init(&w);
+	tick(&w, 40, A1);
+	send(&w, writing(lab_bpf(0), 700));
+	for (size_t i = 1; i < 6; i++)
+		send(&w, writing(lab_bpf(i), i * 1000000));
+	send(&w, lab_bpf(6));
+	tick(&w, 55, A2);
+	ok(w.ended == 1 && w.done.bytes_sent == UNSEEN, "if the helper had gone before it was asked nobody knows them");
+	world_done(&w);
+}
+
 int
 main(void)
 {
@@ -332,5 +368,6 @@ main(void)
 	test_late();
 	test_xapi();
 	test_tools();
+	test_bytes();
 	return done_testing();
 }

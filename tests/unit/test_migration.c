@@ -49,17 +49,6 @@ same_rounds(const struct migration_record *r, const int64_t *dirtied, size_t n)
 
 static const int64_t lab_dirtied[] = {4262, 1120, 436, 285, 517};
 
-static struct event
-window(double from, double at)
-{
-	return (struct event){.kind = EVENT_TRACE_WINDOW,
-	    .source = SOURCE_TRACE,
-	    .at = at,
-	    .seconds = NAN,
-	    .domid = 1,
-	    .window = {.from = from, .count = {[TRACE_VIOLATION] = 7}}};
-}
-
 static void
 lab(struct world *w, size_t from, size_t to)
 {
@@ -130,8 +119,7 @@ end_of_lab(struct world *w)
 		w->done.downtime_source == DOWNTIME_FINAL_CLEAN_TO_OFF &&
 		near(w->done.final.seconds, w->done.downtime_seconds),
 	    "the downtime is what this host saw of it");
-	ok(w->done.frames_sent == FRAMES + 4262 + 1120 + 436 + 285 + 517 &&
-		w->done.pages_sent == UNSEEN,
+	ok(w->done.frames_sent == FRAMES + 4262 + 1120 + 436 + 285 + 517 && w->done.pages_sent == UNSEEN,
 	    "frame numbers are summed up; pages with data are not known without those of round 0");
 	ok(w->done.rounds_source == SOURCE_BPF && strcmp(w->done.xen_version, "4.17.7") == 0 &&
 		strcmp(w->done.boot_id, "boot") == 0 && !w->done.tracking_left_on &&
@@ -286,6 +274,7 @@ test_failures(void)
 {
 	struct world w;
 	double before;
+	const double *value;
 
 	world_init(&w);
 	tick(&w, 40, A1);
@@ -321,10 +310,9 @@ test_failures(void)
 		near(w.last.round[0].seconds, 9) && w.last.round[1].pages_sent == UNSEEN,
 	    "the next first harvest tells the pages of the earlier tracking too, and is not believed");
 	ok(w.last.round[1].pages_dirtied == 300 && w.last.round[2].pages_sent == 300, "the one after it is");
-	ok(w.s->tracking[0].value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)] == before + 300,
-	    "nor does the dirty rate count it");
-	ok(w.s->tracking[0].value[METRIC_AT(M_TRACKING_TRACED, TRACKING)] == 1 &&
-		w.s->tracking[0].value[METRIC_AT(M_TRACKING_VIOLATIONS, TRACKING)] == 7,
+	value = w.s->tracking[0].value;
+	ok(value[METRIC_AT(M_TRACKING_DIRTIED, TRACKING)] == before + 300, "nor does the dirty rate count it");
+	ok(value[METRIC_AT(M_TRACKING_TRACED, TRACKING)] == 1 && value[METRIC_AT(M_TRACKING_VIOLATIONS, TRACKING)] == 7,
 	    "nor do the domain's windows and exits, which are set against its pages");
 	world_done(&w);
 
@@ -579,8 +567,7 @@ test_modes(void)
 
 		world_init(&w);
 		lab(&w, 0, 1); /* before the first tick: nothing is known yet */
-		ok(w.last.tracking_mode == TRACKING_UNKNOWN && !*w.last.uuid,
-		    "before the first tick nothing is guessed");
+		ok(w.last.tracking_mode == TRACKING_UNKNOWN && !*w.last.uuid, "before the first tick nothing is guessed");
 		s = new_sample(&w, 45, guests, 2);
 		str_copy(s->host.cpu_model, sizeof(s->host.cpu_model), modes[i].cpu);
 		s->features.pml.state = modes[i].pml;
@@ -588,11 +575,10 @@ test_modes(void)
 		s->domain[1].kind = modes[i].kind;
 		migrations_tick(w.m, s);
 		ok(w.last.tracking_mode == modes[i].mode && strcmp(w.last.uuid, UUID_A) == 0 &&
-			w.last.mode_source == (modes[i].mode == TRACKING_UNKNOWN
-						      ? MODE_SOURCE_NONE
-						      : MODE_SOURCE_INFERRED),
-		    "%s, PML %s: %s", *modes[i].cpu ? modes[i].cpu : "unknown CPU",
-		    pml_state_name(modes[i].pml), tracking_mode_name(modes[i].mode));
+			w.last.mode_source ==
+			    (modes[i].mode == TRACKING_UNKNOWN ? MODE_SOURCE_NONE : MODE_SOURCE_INFERRED),
+		    "%s, PML %s: %s", *modes[i].cpu ? modes[i].cpu : "unknown CPU", pml_state_name(modes[i].pml),
+		    tracking_mode_name(modes[i].mode));
 		sample_free(s);
 		world_done(&w);
 	}

@@ -457,6 +457,19 @@ test_live(void)
 	o->ops->close(o);
 }
 
+static void
+test_written(void)
+{
+	uint64_t before = proc_written(getpid());
+	FILE *f = tmpfile();
+	bool written = f && fwrite("12345678", 8, 1, f) == 1 && fflush(f) == 0;
+
+	ok(written && proc_written(getpid()) >= before + 8, "what a process writes is counted");
+	ok(proc_written(INT32_MAX) == 0, "of one that is not there it is unknown");
+	if (f)
+		(void) fclose(f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -470,5 +483,6 @@ main(int argc, char **argv)
 	test_connector();
 	test_orphan();
 	test_live();
+	test_written();
 	return done_testing();
 }

@@ -96,6 +96,8 @@ sample_record(struct migration_record *r)
 	r->released = 1793873484.25;
 	r->released_source = RELEASE_HYPERCALL;
 	r->checkpoints = 3;
+	r->bytes_sent = 135058792;
+	r->evidence.written = 4096;
 	set_overhead(&r->final.overhead, 1);
 	set_overhead(&r->overhead, 3);
 	r->tracked_seconds = 11.25;

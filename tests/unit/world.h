@@ -205,6 +205,17 @@ static struct event __attribute__((unused)) lab_bpf(size_t i)
 	    lab_pml[i].at, lab_pml[i].us, 1, lab_pml[i].op, lab_pml[i].mode, lab_pml[i].dirty);
 }
 
+static inline struct event __attribute__((unused))
+window(double from, double at)
+{
+	return (struct event){.kind = EVENT_TRACE_WINDOW,
+	    .source = SOURCE_TRACE,
+	    .at = at,
+	    .seconds = NAN,
+	    .domid = 1,
+	    .window = {.from = from, .count = {[TRACE_VIOLATION] = 7}}};
+}
+
 /* The same migration as uprobes told it. */
 static const struct {
 	double at, us;
