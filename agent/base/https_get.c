@@ -7,12 +7,9 @@
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#ifdef HAVE_GNUTLS
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
-#endif
 
 #include "base/file.h"
+#include "base/gnutls_late.h"
 #include "base/http_get.h"
 #include "base/parse.h"
 #include "base/tick.h"
@@ -32,6 +29,8 @@ struct place {
 	const char *authority, *prefix; /* within the URL */
 	int n_authority, n_prefix;
 };
+
+static const struct gnutls_late *gnutls; /* not before get() */
 
 struct tls {
 	gnutls_session_t session;
@@ -123,7 +122,7 @@ moved(struct tls *t, ssize_t n)
 	if (n >= 0)
 		return n;
 	t->error = (int) n;
-	gnutls_transport_set_errno(t->session, EIO);
+	gnutls->transport_set_errno(t->session, EIO);
 	return -1;
 }
 
@@ -147,7 +146,7 @@ pull(gnutls_transport_ptr_t from, void *buf, size_t n)
 static bool
 goes_on(const struct http_stream *s, ssize_t n)
 {
-	return n < 0 && !gnutls_error_is_fatal((int) n) && tick_now().mono < s->deadline;
+	return n < 0 && !gnutls->error_is_fatal((int) n) && tick_now().mono < s->deadline;
 }
 
 static int
@@ -157,9 +156,9 @@ tls_error(const struct http_stream *s, ssize_t n)
 
 	if (t->error)
 		return t->error;
-	if (!gnutls_error_is_fatal((int) n))
+	if (!gnutls->error_is_fatal((int) n))
 		return -ETIMEDOUT;
-	return fail(t->why, -EPROTO, "TLS: %s", gnutls_strerror((int) n));
+	return fail(t->why, -EPROTO, "TLS: %s", gnutls->strerror((int) n));
 }
 
 static ssize_t
@@ -169,7 +168,7 @@ tls_receive(struct http_stream *s, void *buf, size_t n)
 	ssize_t done;
 
 	do
-		done = gnutls_record_recv(t->session, buf, n);
+		done = gnutls->record_recv(t->session, buf, n);
 	while (goes_on(s, done));
 	if (done == GNUTLS_E_PREMATURE_TERMINATION) /* whether the answer is whole tells its length */
 		return 0;
@@ -183,7 +182,7 @@ tls_send(struct http_stream *s, const void *buf, size_t n)
 	ssize_t done;
 
 	do
-		done = gnutls_record_send(t->session, buf, n);
+		done = gnutls->record_send(t->session, buf, n);
 	while (goes_on(s, done));
 	return done < 0 ? tls_error(s, done) : done;
 }
@@ -197,14 +196,14 @@ trust(struct tls *t, const char *ca)
 	int r;
 
 	if (!ca) {
-		r = gnutls_certificate_set_x509_system_trust(t->credentials);
-		return r < 0 ? fail(t->why, -EKEYREJECTED, "the system's certificates: %s", gnutls_strerror(r)) : 0;
+		r = gnutls->certificate_set_x509_system_trust(t->credentials);
+		return r < 0 ? fail(t->why, -EKEYREJECTED, "the system's certificates: %s", gnutls->strerror(r)) : 0;
 	}
 	r = file_read(ca, MAX_CA, &pem, &n);
 	if (r < 0)
 		return fail(t->why, r, "%s: %s", ca, strerror(-r));
 	text = (gnutls_datum_t){(unsigned char *) pem, (unsigned) n};
-	r = gnutls_certificate_set_x509_trust_mem(t->credentials, &text, GNUTLS_X509_FMT_PEM);
+	r = gnutls->certificate_set_x509_trust_mem(t->credentials, &text, GNUTLS_X509_FMT_PEM);
 	return r <= 0 ? fail(t->why, -EINVAL, "%s: no certificate in it", ca) : 0;
 }
 
@@ -213,16 +212,16 @@ verify(const struct tls *t, const char *host)
 {
 	gnutls_datum_t text;
 	unsigned status;
-	int r = gnutls_certificate_verify_peers3(t->session, host, &status);
+	int r = gnutls->certificate_verify_peers3(t->session, host, &status);
 
 	if (r < 0)
-		return fail(t->why, -EKEYREJECTED, "TLS: %s", gnutls_strerror(r));
+		return fail(t->why, -EKEYREJECTED, "TLS: %s", gnutls->strerror(r));
 	if (status == 0)
 		return 0;
-	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+	if (gnutls->certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
 		return fail(t->why, -EKEYREJECTED, "its certificate is not trusted");
 	(void) fail(t->why, 0, "%s", (char *) text.data);
-	gnutls_free(text.data);
+	(*gnutls->free)(text.data);
 	return -EKEYREJECTED;
 }
 
@@ -233,13 +232,13 @@ handshake(struct http_stream *s, const char *host)
 	struct in6_addr address;
 	int r;
 
-	gnutls_transport_set_ptr(t->session, s);
-	gnutls_transport_set_push_function(t->session, push);
-	gnutls_transport_set_pull_function(t->session, pull);
+	gnutls->transport_set_ptr(t->session, s);
+	gnutls->transport_set_push_function(t->session, push);
+	gnutls->transport_set_pull_function(t->session, pull);
 	if (inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1)
-		(void) gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, host, strlen(host));
+		(void) gnutls->server_name_set(t->session, GNUTLS_NAME_DNS, host, strlen(host));
 	do
-		r = gnutls_handshake(t->session);
+		r = gnutls->handshake(t->session);
 	while (goes_on(s, r));
 	return r < 0 ? tls_error(s, r) : verify(t, host);
 }
@@ -247,10 +246,10 @@ handshake(struct http_stream *s, const char *host)
 static int
 tls_init(struct tls *t, const char *ca)
 {
-	if (gnutls_certificate_allocate_credentials(&t->credentials) < 0 ||
-	    gnutls_init(&t->session, GNUTLS_CLIENT) < 0 ||
-	    gnutls_priority_set_direct(t->session, tls_versions(), NULL) < 0 ||
-	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0)
+	if (gnutls->certificate_allocate_credentials(&t->credentials) < 0 ||
+	    gnutls->init(&t->session, GNUTLS_CLIENT) < 0 ||
+	    gnutls->priority_set_direct(t->session, tls_versions(gnutls->check_version(TLS_13_SINCE)), NULL) < 0 ||
+	    gnutls->credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0)
 		return fail(t->why, -ENOSYS, "this GnuTLS cannot speak TLS 1.2");
 	return trust(t, ca);
 }
@@ -259,9 +258,9 @@ static void
 tls_done(struct tls *t)
 {
 	if (t->session)
-		gnutls_deinit(t->session);
+		gnutls->deinit(t->session);
 	if (t->credentials)
-		gnutls_certificate_free_credentials(t->credentials);
+		gnutls->certificate_free_credentials(t->credentials);
 }
 
 static int
@@ -276,6 +275,9 @@ get(const struct https_target *target, const char *path, double seconds, unsigne
 
 	if (r < 0)
 		return r;
+	gnutls = gnutls_late();
+	if (!gnutls)
+		return fail(why, -ENOSYS, "GnuTLS is not installed: only this host can be asked");
 	r = tls_init(&tls, target->ca);
 	if (r == 0)
 		r = connect_to(&s, &p, why);
@@ -287,7 +289,7 @@ get(const struct https_target *target, const char *path, double seconds, unsigne
 		    target->token ? "Authorization: Bearer " : "", target->token ? target->token : "",
 		    target->token ? "\r\n" : "");
 		r = http_exchange(&s, request, ret_status, ret_body, ret_n);
-		(void) gnutls_bye(tls.session, GNUTLS_SHUT_WR);
+		(void) gnutls->bye(tls.session, GNUTLS_SHUT_WR);
 	}
 	closep(&s.fd);
 	return r;

@@ -6,11 +6,9 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/stat.h>
-#ifdef HAVE_GNUTLS
-#include <gnutls/crypto.h>
-#endif
 
 #include "base/file.h"
+#include "base/gnutls_late.h"
 #include "base/util.h"
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -23,7 +21,11 @@ static int
 hash(const char *token, uint8_t ret[TOKEN_HASH])
 {
 #ifdef HAVE_GNUTLS
-	return gnutls_hash_fast(GNUTLS_DIG_SHA256, token, strlen(token), ret) < 0 ? -EIO : 0;
+	const struct gnutls_late *gnutls = gnutls_late();
+
+	if (!gnutls)
+		return -ENOSYS;
+	return gnutls->hash_fast(GNUTLS_DIG_SHA256, token, strlen(token), ret) < 0 ? -EIO : 0;
 #else
 	(void) token;
 	(void) ret;

@@ -65,7 +65,8 @@ gate_options(const struct gate *g, struct MHD_OptionItem ret[GATE_OPTIONS])
 	size_t n = 0;
 
 	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT, MAX_PER_ADDRESS, NULL};
-	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) tls_versions()};
+	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+	    (void *) (uintptr_t) tls_versions(gnutls_check_version(TLS_13_SINCE))};
 	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, g->secrets->certificate};
 	ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, g->secrets->key};
 	if (g->secrets->clients)
