@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # dashboards/collectd and dashboards/netdata: a real collectd and a real netdata take the values of an agent by the examples
-# and have what the agent's JSON has; collectd by TLS with a token, too. Telegraf's example is only read.
+# and have what the agent's JSON has: from the same host, by TLS with a token, and through what xapi would put between them.
+# Telegraf's example is only read.
 set -u
 . "${srcdir:?}/tests/system/tap.sh"
 PATH=$PATH:/usr/sbin
@@ -54,7 +55,7 @@ fi
 # with names that an enemy chose; what they say is judged in the end
 mkdir "$tmp/hostile"
 "${builddir:?}/tests/tools/print_metrics" prometheus > "$tmp/hostile/metrics"
-COLLECTD_INTERVAL=99 "$examples/collectd/domains" "file://$tmp/hostile" h > "$tmp/puts" 2>&1 &
+COLLECTD_INTERVAL=5 "$examples/collectd/domains" "file://$tmp/hostile" h > "$tmp/puts" 2>&1 &
 others="$others $!"
 "$examples/netdata/xenscope.plugin" 99 "file://$tmp/hostile" > "$tmp/sets" 2>&1 &
 others="$others $!"
@@ -71,11 +72,16 @@ if grep -q '^#define HAVE_GNUTLS 1' "$builddir/config.h"; then
     chmod 600 "$tmp/key.pem" "$tmp/tokens"
     tls="--listen=127.0.0.1:0,0.0.0.0:0 --tls_certificate=$tmp/cert.pem --tls_key=$tmp/key.pem --tokens=$tmp/tokens"
 fi
+mkdir "$tmp/xapi"
 # shellcheck disable=SC2086  # options
-play s --replay="$tmp/capture" --listen=127.0.0.1:0 $tls
+play s --replay="$tmp/capture" --xapi_socket="$tmp/xapi/xenscope" --listen=127.0.0.1:0 $tls
 ok $? 'an agent plays'
 url=$(sed -n 's|.*\(http://127.*\)/$|\1|p' "$tmp/said")
 https=$(sed -n 's|.*https://0.0.0.0:\([0-9]*\)/$|https://127.0.0.1:\1|p' "$tmp/said")
+
+/usr/bin/python3 "$srcdir/tests/system/xapi_proxy.py" "$tmp/xapi" > "$tmp/proxy" &
+others="$others $!"
+echo "Authorization: Basic $(printf %s collectd:PASSWORD | base64)" > "$tmp/xapi.header"
 
 # --- collectd: its exec plugin runs nothing as root
 user=$(id -un)
@@ -99,12 +105,22 @@ LoadPlugin csv
 </Plugin>
 Include "$tmp/plain.conf"
 C
+hosts='here xenserver1.example'
+until_true test -s "$tmp/proxy"
+xapi=$(cat "$tmp/proxy")
+sed -e "$here; s|http://127.0.0.1:9965|$xapi/services/plugin/xenscope|; s|https://xenserver1.example|$xapi|" \
+    -e '/^\tExec/d; /"xenserver1/s/^\t#Exec/\tExec/; /Through xapi/,/^$/s/#\(Host\|User\|Password\|Interval\)/\1/' \
+    -e "s|\"--cacert\" \"[^\"]*\"||; s|/etc/collectd/xapi.header|$tmp/xapi.header|" "$examples/collectd/xenscope.conf" > "$tmp/xapi.conf"
+echo "Include \"$tmp/xapi.conf\"" >> "$tmp/collectd.conf"
 if [ -n "$https" ]; then
-    sed -e "$here; s|http://127.0.0.1:9965|$https|; s|https://xen1.example:9965|$https|" -e '/^\tExec/d; s/^\t#Exec/\tExec/' \
+    hosts="$hosts xen1.example"
+    sed -e "$here; s|http://127.0.0.1:9965|$https|; s|https://xen1.example:9965|$https|" -e '/^\tExec/d; /"xen1/s/^\t#Exec/\tExec/' \
         -e "s|/etc/collectd/xenscope.pem|$tmp/cert.pem|; s|/etc/collectd/xenscope.header|$tmp/header|" \
         -e "/own HTTPS/,/^\$/s/#\(Host\|CACert\|Header\)/\1/; s|Authorization: Bearer TOKEN|$(cat "$tmp/header")|" \
         "$examples/collectd/xenscope.conf" > "$tmp/tls.conf"
     echo "Include \"$tmp/tls.conf\"" >> "$tmp/collectd.conf"
+    "$examples/netdata/xenscope.plugin" 99 "$https" "$tmp/cert.pem" "$tmp/header" > "$tmp/sets-tls" 2>&1 &
+    others="$others $!"
 fi
 collectd -f -C "$tmp/collectd.conf" > "$tmp/collectd.out" 2>&1 &
 others="$others $!"
@@ -119,9 +135,10 @@ kept() {
 
 # arrived: true when each has been told of the last thing that it is told of
 arrived() {
-    for host in here ${https:+xen1.example}; do
+    for host in $hosts; do
         ls "$tmp/csv/$host"/xenscope-host/*-rounds_total-* "$tmp/csv/$host"/xenscope-*-*/gauge-domain_smep_exposed-* || return
     done
+    for file in puts sets ${https:+sets-tls}; do test -s "$tmp/$file" || return; done
     kept domain_smep_exposed 2
 } > "$tmp/arrived" 2>&1
 netdata=''
@@ -143,7 +160,7 @@ stored() {
         echo "${of#*/xenscope-} ${name%-????-??-??} $(tail -n 1 "$file" | cut -d, -f2)"
     done | rows
 }
-for host in here ${https:+xen1.example}; do
+for host in $hosts; do
     stored "$host" '*-*' > "$tmp/got"
     same "$tmp/wanted" "$tmp/got"
     ok $? "collectd has $(wc -l < "$tmp/wanted") values of domains of host $host"
@@ -166,9 +183,13 @@ ok $? 'and stores what it takes, to seven digits'
 curl -sS --max-time 5 "$netdata/api/v1/charts" | jq -e '.charts["xenscope.domain_cpu_seconds_total"] | .units == "seconds/s" and
     (.title | startswith("CPU time that the domain used.")) and ([.dimensions[]] | length == 2)' > "$tmp/said" 2>&1
 ok $? 'a counter is a rate, with its unit and meaning'
+if [ -n "$https" ]; then
+    grep -q "^SET '[-0-9a-f]\{36\}' = [0-9]*$" "$tmp/sets-tls"
+    ok $? 'its plugin takes TLS and a token'
+fi
 
-grep -q '^PUTVAL h/xenscope-[-0-9a-f]*/gauge-domain_memory_bytes interval=99 N:[0-9]*$' "$tmp/puts" &&
-    ! grep -vE '^PUTVAL h/xenscope-[-0-9a-f]*/(gauge|derive)-[a-z0-9_]* interval=99 N:[-+.e0-9]*$' "$tmp/puts" > "$tmp/said"
+grep -q '^PUTVAL h/xenscope-[-0-9a-f]*/gauge-domain_memory_bytes interval=5 N:[0-9]*$' "$tmp/puts" &&
+    ! grep -vE '^PUTVAL h/xenscope-[-0-9a-f]*/(gauge|derive)-[a-z0-9_]* interval=5 N:[-+.e0-9]*$' "$tmp/puts" > "$tmp/said"
 ok $? 'whatever guests call themselves, collectd is told values only'
 grep -q "^SET '[-0-9a-f]\{36\}' = [0-9]*$" "$tmp/sets" &&
     ! grep -vE -e "^CHART xenscope[.][a-z_]* '' '[^']*' '[a-z/]*' [a-z]* xenscope[.][a-z_]* line 90000 99 '' xenscope$" \
