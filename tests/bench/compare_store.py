@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""compare_store.py STORE [DIR]: what storing a tick costs the agent, collectd and bare librrd, side by side.
+"""compare_store.py STORE [DIR]: what storing a tick costs the agent, collectd, netdata and bare librrd, side by side.
 
 STORE is the program tests/bench/store, DIR has room for 4 GB (default: the current directory). All run at the same time
 at the same pace, each with its own files; CPU time of all threads and bytes dirtied come from /proc, a row for each
-window, then medians and ratios. collectd needs its package and headers (collectd-core, collectd-dev); without them it
-is left out. XENSCOPE_BENCH_PACE (5 s), _WINDOWS (5), _TICKS (60 a window), _DOMAINS (1000)."""
+window, then medians and ratios. collectd needs its package and headers (collectd-core, collectd-dev), netdata
+netdata-core; what is not here is left out. Of netdata counts what it takes more than one that stores nothing; it
+writes a page when it has 1024 values, so what that costs is seen only by runs of more ticks.
+XENSCOPE_BENCH_PACE (5 s), _WINDOWS (5), _TICKS (60 a window), _DOMAINS (1000)."""
 import glob
 import os
 import shutil
@@ -17,6 +19,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '../tools'))
+import netdata
 PACE = int(os.environ.get('XENSCOPE_BENCH_PACE', 5))
 WINDOWS = int(os.environ.get('XENSCOPE_BENCH_WINDOWS', 5))
 TICKS = int(os.environ.get('XENSCOPE_BENCH_TICKS', 60))
@@ -25,9 +29,11 @@ INCLUDE = '/usr/include/collectd/core'
 LIMITS = (  # what, of whom, at most
     ('CPU', 'collectd', 0.12),
     ('CPU', 'collectd, CacheTimeout 60', 0.4),
+    ('CPU', 'netdata', 0.4),
     ('CPU', 'librrd', 1.3),
     ('bytes', 'collectd', 0.1),
 )
+IDLE = 'netdata-idle'
 CONFIG = '''
 BaseDir "{top}"
 PIDFile "{top}/pid"
@@ -77,6 +83,18 @@ def start_collectd(top, more):
     return p
 
 
+def start_netdata(running, top):
+    """One that is fed and one that is not, so that their difference is what storing costs."""
+    feed = os.path.join(HERE, 'netdata_load'), str(DOMAINS)
+    for name, plugin in (IDLE, ()), ('netdata', feed):
+        command, url = netdata.prepare(os.path.join(top, name), PACE, *plugin)
+        running[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not netdata.ask(url, 'data?chart=xen.%06d' % (DOMAINS - 1)):
+        time.sleep(1)
+        if running['netdata'].poll() is not None:
+            sys.exit('netdata ended')
+
+
 def start_store(program, way, top):
     p = subprocess.Popen([program, way, top, str(DOMAINS), '1000000', str(PACE)], stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL)
@@ -85,17 +103,19 @@ def start_store(program, way, top):
     return p
 
 
-def start(program, top):
-    running = {}
+def start(program, top, running):
     if os.path.isdir(INCLUDE) and shutil.which('collectd'):
         running['collectd'] = start_collectd(os.path.join(top, 'c'), '')
         running['collectd, CacheTimeout 60'] = start_collectd(
             os.path.join(top, 'cc'), 'CacheTimeout %d\n\tCacheFlush %d' % (60 * PACE, 600 * PACE))
     else:
         print('collectd or its headers are not here')
+    if shutil.which('netdata'):
+        start_netdata(running, os.path.join(top, 'n'))
+    else:
+        print('netdata is not here')
     for way in 'librrd', 'agent':
         running[way] = start_store(program, way, os.path.join(top, way))
-    return running
 
 
 def measure(running):
@@ -112,6 +132,9 @@ def measure(running):
             figures[name].append((cpu / TICKS * 1e3, dirtied / TICKS / 1e3))
             print('  window %d  %-26s %7.2f ms  %8.1f kB' % (window + 1, name, *figures[name][-1]), flush=True)
             before[name] = now
+    if IDLE in figures:
+        idle = figures.pop(IDLE)
+        figures['netdata'] = [(n[0] - i[0], n[1] - i[1]) for n, i in zip(figures['netdata'], idle)]
     return figures
 
 
@@ -135,7 +158,7 @@ def main():
     top = tempfile.mkdtemp(prefix='bench-store.', dir=sys.argv[2] if len(sys.argv) > 2 else '.')
     running = {}
     try:
-        running = start(os.path.abspath(sys.argv[1]), os.path.abspath(top))
+        start(os.path.abspath(sys.argv[1]), os.path.abspath(top), running)
         report(measure(running))
     finally:
         for p in running.values():
