@@ -159,7 +159,7 @@ begun(struct migrations *m, const struct event *e, const struct tick *now)
 		o = give_way(m, o, e);
 	if (!o)
 		o = begin(m, e, now);
-	if (o && e->pid != o->r.pid)
+	if (o && e->pid && e->pid != o->r.pid)
 		o->logged.manager = e->pid;
 }
 

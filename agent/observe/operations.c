@@ -36,6 +36,8 @@ find_for_operation(struct migrations *m, const struct event *e)
 
 	if (o && o->r.pid != e->pid && isnan(o->r.evidence.last) && isnan(o->helper_gone) &&
 	    is_helper(m, e)) {
+		if (!o->logged.manager)
+			o->logged.manager = o->r.pid; /* forkexecd tells how that one ends */
 		o->r.pid = e->pid;
 		o->r.process_started = 0;
 		migration_set_helper(o, migration_find_helper(m, e->pid));

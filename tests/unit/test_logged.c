@@ -152,19 +152,20 @@ same(const char *got, const char *expected, bool update, const char *name)
 }
 
 static const struct replay {
-	const char *name, *log[2];
+	const char *name, *expected, *log[2];
 } replays[] = {
-    {"xenserver-8", {"daemon.log", "xensource.log"}},
-    {"xcp-ng-8.2", {"daemon.log", NULL}},
-    {"xcp-ng-8.3", {"daemon.log", "xensource.log"}},
-    {"xl", {"xl.log", NULL}},
-    {"libvirt", {"libxl-driver.log", NULL}},
+    {"xenserver-8", "expected", {"daemon.log", "xensource.log"}},
+    {"xenserver-8", "daemon.expected", {"daemon.log", NULL}},
+    {"xcp-ng-8.2", "expected", {"daemon.log", NULL}},
+    {"xcp-ng-8.3", "expected", {"daemon.log", "xensource.log"}},
+    {"xl", "expected", {"xl.log", NULL}},
+    {"libvirt", "expected", {"libxl-driver.log", NULL}},
 };
 
 static void
 replay(const char *dir, const struct replay *x, bool update)
 {
-	_cleanup_(freep) char *name = xasprintf("%s/expected", x->name), *expected = golden(name);
+	_cleanup_(freep) char *name = xasprintf("%s/%s", x->name, x->expected), *expected = golden(name);
 	struct strbuf b = {NULL, 0, 0};
 	char *path[2];
 	size_t n = 0;
@@ -175,7 +176,7 @@ replay(const char *dir, const struct replay *x, bool update)
 		path[n] = copy(dir, from, x->log[n]);
 	}
 	ok(read_logs(path, n, &b) == 0, "%s: the logs are read", x->name);
-	same(b.text, expected, update, x->name);
+	same(b.text, expected, update, name);
 	for (size_t i = 0; i < n; i++) {
 		(void) unlink(path[i]);
 		free(path[i]);
