@@ -37,7 +37,8 @@ static const char *const results[] = {[RESULT_RUNNING] = "running",
 static const char *const stop_reasons[] = {[STOP_UNKNOWN] = "unknown",
     [STOP_FEW_DIRTY] = "few_dirty",
     [STOP_ROUND_LIMIT] = "round_limit",
-    [STOP_NOT_LIVE] = "not_live"};
+    [STOP_NOT_LIVE] = "not_live",
+    [STOP_LONG_ROUND] = "long_round"};
 static const char *const outlooks[] = {
     [OUTLOOK_UNKNOWN] = "unknown", [OUTLOOK_CONVERGES] = "yes", [OUTLOOK_DIVERGES] = "no"};
 static const char *const downtime_sources[] = {[DOWNTIME_NONE] = NULL,

@@ -236,7 +236,7 @@ suspended(struct migrations *m, struct open *o, const struct event *e)
 	rounds_suspended(&o->r, at);
 	if (last && isnan(last->seconds)) /* no log tells of the last harvest, which would end it */
 		last->seconds = at < last->started ? 0 : at - last->started;
-	rounds_stop_reason(&o->r, migration_round_limit(o));
+	rounds_stop_reason(&o->r, migration_stop_rule(m, o));
 	migration_say(m, o, RECORD_FINAL, NULL);
 }
 

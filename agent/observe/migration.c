@@ -7,8 +7,6 @@
 
 #include "base/util.h"
 
-#define XL_ROUNDS 5	 /* SPP_MAX_ITERATIONS of libxc, for whoever brings no policy of his own */
-#define XAPI_ROUNDS 4	 /* of XenServer's emu-manager */
 #define WAIT_SECONDS 1.0 /* what can wait is then said */
 #define MAX_SECONDS 1e10 /* on any clock */
 
@@ -230,19 +228,10 @@ migration_drop(struct migrations *m, struct open *o)
 	free(o);
 }
 
-int
-migration_round_limit(const struct open *o)
+const struct stop_rule *
+migration_stop_rule(const struct migrations *m, const struct open *o)
 {
-	switch (o->r.toolstack) {
-	case TOOLSTACK_XL:
-	case TOOLSTACK_LIBVIRT:
-		return XL_ROUNDS;
-	case TOOLSTACK_XAPI:
-		return XAPI_ROUNDS;
-	case TOOLSTACK_UNKNOWN:
-		break;
-	}
-	return o->libxl ? XL_ROUNDS : 0;
+	return forecasts_rule(&m->forecasts, o->r.toolstack, o->libxl);
 }
 
 void
@@ -268,7 +257,7 @@ migration_try_end(struct migrations *m, struct open *o, const struct sight *s, d
 		return false;
 	if (o->r.result == RESULT_COMPLETED ? o->logged.failed : o->logged.done)
 		migration_contradicted(m, o, CONTRADICTION_RESULT);
-	verdict_close(&o->r, s, migration_round_limit(o));
+	verdict_close(&o->r, s, migration_stop_rule(m, o));
 	m->ended++;
 	m->failed += o->r.result != RESULT_COMPLETED;
 	ended = isnan(o->r.ended) ? now : o->r.ended - o->r.evidence.epoch;

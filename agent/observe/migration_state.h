@@ -131,8 +131,8 @@ double migration_stamp(const struct open *o, double mono);
 /* No log-dirty operation since the record's newest one can have been missed. */
 bool migration_nothing_missed(const struct migrations *m, const struct open *o);
 
-/* Rounds that the toolstack allows; 0: unknown. */
-int migration_round_limit(const struct open *o);
+/* By which its toolstack ends pre-copy; NULL: nobody can tell. */
+const struct stop_rule *migration_stop_rule(const struct migrations *m, const struct open *o);
 
 /* Fills in what the last sample tells of the host and, if d is given, of the domain. True if
  * something became known. */

@@ -172,7 +172,7 @@ apply_harvest(struct migrations *m, struct open *o, const struct event *e, doubl
 	if (begun && !round)
 		round = &o->r.round[o->r.n_rounds - 1];
 	note_operation(m, o, e);
-	rounds_stop_reason(&o->r, migration_round_limit(o));
+	rounds_stop_reason(&o->r, migration_stop_rule(m, o));
 	rounds_sum(&o->r);
 	migration_judge_mode(m, o);
 	if (!final && e->mode & SHADOW_MODE_FINAL) { /* one more pause: a stream with checkpoints, as of Remus */

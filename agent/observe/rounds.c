@@ -6,8 +6,6 @@
 
 #include "base/util.h"
 
-#define FEW_DIRTY 50 /* SPP_TARGET_DIRTY_COUNT of libxc; the same in XenServer's emu-manager */
-
 /* The newest round while it runs. */
 static struct round *
 running(struct migration_record *r)
@@ -282,7 +280,7 @@ rounds_sum(struct migration_record *r)
 }
 
 void
-rounds_stop_reason(struct migration_record *r, int limit)
+rounds_stop_reason(struct migration_record *r, const struct stop_rule *rule)
 {
 	const struct round *last = r->n_rounds ? &r->round[r->n_rounds - 1] : NULL;
 
@@ -291,9 +289,11 @@ rounds_stop_reason(struct migration_record *r, int limit)
 		return;
 	/* What the last harvest before the pause found: the last round sent it, or there was
 	 * nothing to send. */
-	if ((last->n > 0 && last->pages_sent >= 0 && last->pages_sent < FEW_DIRTY) ||
+	if ((rule && last->n > 0 && last->pages_sent >= 0 && last->pages_sent < rule->pages) ||
 	    (last->pages_dirtied == 0 && r->final.pages != 0))
 		r->stop_reason = STOP_FEW_DIRTY;
-	else if (limit > 0 && r->rounds_begun >= limit)
+	else if (rule && rule->rounds > 0 && r->rounds_begun >= rule->rounds)
 		r->stop_reason = STOP_ROUND_LIMIT;
+	else if (rule && rule->seconds > 0 && last->n > 0 && last->seconds > rule->seconds)
+		r->stop_reason = STOP_LONG_ROUND;
 }

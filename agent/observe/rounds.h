@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "metrics/record.h"
+#include "observe/forecast.h"
 
 /* The rounds of a record, made from the log-dirty operations of libxc's loop (xen.git
  * tools/libs/guest/xg_sr_save.c, send_memory_live; the same since 4.10):
@@ -64,9 +65,8 @@ bool rounds_total(struct migration_record *r, uint32_t number, uint64_t total);
 /* A source says so of a round for which a better one has another figure. */
 bool rounds_contradict(const struct migration_record *r, uint32_t number, uint64_t total);
 
-/* The sums over what has been sent, and why pre-copy stopped. limit: rounds that the toolstack
- * allows, 0 unknown. */
+/* The sums over what has been sent, and why pre-copy stopped by the toolstack's rule; NULL: nobody can tell it. */
 void rounds_sum(struct migration_record *r);
-void rounds_stop_reason(struct migration_record *r, int limit);
+void rounds_stop_reason(struct migration_record *r, const struct stop_rule *rule);
 
 #endif

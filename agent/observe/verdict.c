@@ -218,7 +218,7 @@ set_downtime(struct migration_record *r)
 }
 
 void
-verdict_close(struct migration_record *r, const struct sight *s, int limit)
+verdict_close(struct migration_record *r, const struct sight *s, const struct stop_rule *rule)
 {
 	double off = r->evidence.off;
 
@@ -236,6 +236,6 @@ verdict_close(struct migration_record *r, const struct sight *s, int limit)
 	if (r->rounds_source == SOURCE_LOG && r->final.seconds <= 0) /* within one second of its stamps */
 		r->final.seconds = NAN;
 	set_downtime(r);
-	rounds_stop_reason(r, limit);
+	rounds_stop_reason(r, rule);
 	rounds_sum(r);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "metrics/record.h"
+#include "observe/forecast.h"
 
 /* How a migration ended. libxc turns log-dirty off whether it succeeded or not, and a helper that
  * dies says nothing, so that it is judged by what becomes of the domain. */
@@ -36,7 +37,7 @@ bool verdict(struct migration_record *r, const struct sight *s);
 bool verdict_of_status(const char *comm, int status, char *ret_reason, size_t n);
 
 /* What follows from the result: the end, the downtime, the sums, whether log-dirty was left on.
- * limit: rounds that the toolstack allows, 0 unknown. */
-void verdict_close(struct migration_record *r, const struct sight *s, int limit);
+ * rule: by which the toolstack ends pre-copy; NULL: nobody can tell. */
+void verdict_close(struct migration_record *r, const struct sight *s, const struct stop_rule *rule);
 
 #endif

@@ -88,7 +88,7 @@ check_record(const struct migration_record *r)
 	       ENDS(r->reason) && IS_BOOL(r->final.begun) &&
 	       UP_TO(r->downtime_source, DOWNTIME_SUSPEND_TO_RESUME) &&
 	       UP_TO(r->released_source, RELEASE_DOMAIN_LIST) &&
-	       UP_TO(r->stop_reason, STOP_NOT_LIVE) && UP_TO(r->rounds_source, SOURCE_COUNT - 1) &&
+	       UP_TO(r->stop_reason, STOP_LONG_ROUND) && UP_TO(r->rounds_source, SOURCE_COUNT - 1) &&
 	       IS_BOOL(r->tracking_left_on) && UP_TO(r->origin, ORIGIN_LOG) && ENDS(r->cpu_model) &&
 	       ENDS(r->xen_version) && ENDS(r->xen_extra) && ENDS(r->boot_id) &&
 	       ENDS(r->mode_note) && r->n_rounds <= MAX_ROUNDS;

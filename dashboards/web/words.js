@@ -10,7 +10,7 @@ export const DIRECTION = { out: 'to another host', in: 'from another host', loca
 const KIND = { save: 'save ', probe: 'probe ' };
 export const ROUNDS_SOURCE = { bpf: 'eBPF on Dom0\u2019s hypercalls', uprobe: 'uprobes on libxenctrl',
 	log: 'the toolstack\u2019s logs', process: 'processes only', probe: 'a probe', none: 'nobody' };
-export const STOP = { few_dirty: 'few pages were left', round_limit: 'the limit of rounds', not_live: 'not live' };
+export const STOP = { few_dirty: 'few pages were left', round_limit: 'the limit of rounds', long_round: 'a round that took too long', not_live: 'not live' };
 export const DOWNTIME = { suspend_to_off: 'from the suspend to the end of tracking',
 	final_clean_to_off: 'from the final harvest to the end of tracking', both_ends: 'from suspend here to unpause there',
 	suspend_to_sent: 'from the suspend to the last page sent', suspend_to_resume: 'from suspend until it was resumed here' };

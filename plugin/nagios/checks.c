@@ -138,7 +138,7 @@ converges_not(const json_t *m)
 	const json_t *rounds = json_object_get(m, "rounds");
 
 	if (!is(m, "result", "running"))
-		return is(m, "stop_reason", "round_limit");
+		return is(m, "stop_reason", "round_limit") || is(m, "stop_reason", "long_round");
 	for (size_t i = json_array_size(rounds); i-- > 0;) {
 		const json_t *forecast = json_object_get(json_array_get(rounds, i), "forecast");
 

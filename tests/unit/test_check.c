@@ -132,6 +132,8 @@ test_migrations(void)
 	    STATE_CRITICAL, "2 failed (a, ...)", "failed=2;;0;0", "failed ones, the newest by name");
 	judge(&c, "{" LIVE ",\"migrations\":[{\"result\":\"completed\",\"stop_reason\":\"round_limit\"}]}", STATE_WARNING,
 	    "1 not converging", "not_converging=1", "one that ended by the limit of rounds");
+	judge(&c, "{" LIVE ",\"migrations\":[{\"result\":\"completed\",\"stop_reason\":\"long_round\"}]}", STATE_WARNING,
+	    "1 not converging", "not_converging=1", "or by a round that took too long");
 	judge(&c, "{" LIVE ",\"migrations\":[{\"result\":\"running\",\"rounds\":[{\"forecast\":{\"converges\":\"yes\"}},"
 	    "{\"forecast\":{\"converges\":\"no\"}},{\"forecast\":null}]}]}", STATE_WARNING, "1 not converging, 1 running",
 	    "not_converging=1", "one that runs and is not expected to");

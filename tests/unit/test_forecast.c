@@ -319,6 +319,44 @@ test_choice(void)
 	ok(forecasts_choose(&f, "never", "/nowhere") == -EINVAL, "one that is none is refused");
 }
 
+/* Rounds of two seconds, the last of which sends that many pages. */
+static enum stop_reason
+stopped(const char *rule, unsigned rounds, uint32_t last)
+{
+	enum stop_reason reason;
+	struct world w;
+	struct event e = bpf(40, 1, 1, SHADOW_OP_ENABLE_LOGDIRTY, 0, 0);
+
+	world_init(&w);
+	(void) migrations_set_stop_rule(w.m, rule, "/nowhere");
+	tick(&w, 39, A1);
+	str_copy(e.comm, sizeof(e.comm), "xenguest");
+	send(&w, e);
+	e.op = SHADOW_OP_CLEAN;
+	for (unsigned i = 1; i <= rounds; i++) {
+		e.at += 2;
+		e.dirty = i == rounds - 1 ? last : 10000;
+		e.mode = i == rounds ? SHADOW_MODE_FINAL : 0;
+		send(&w, e);
+	}
+	reason = w.last.stop_reason;
+	world_done(&w);
+	return reason;
+}
+
+static void
+test_stop(void)
+{
+	ok(stopped("auto", 5, 5000) == STOP_ROUND_LIMIT && stopped("auto", 3, 49) == STOP_FEW_DIRTY,
+	    "what ended pre-copy is told by the rule of its toolstack");
+	ok(stopped("auto", 4, 5000) == STOP_UNKNOWN, "what ends before that, nobody knows why");
+	ok(stopped("30:500", 5, 499) == STOP_FEW_DIRTY && stopped("30:500", 5, 500) == STOP_UNKNOWN,
+	    "or by the rule that was chosen");
+	ok(stopped("xcp-ng", 2, 50) == STOP_FEW_DIRTY && stopped("xcp-ng", 2, 51) == STOP_LONG_ROUND &&
+		stopped("xcp-ng", 5, 51) == STOP_ROUND_LIMIT && stopped("xcp-ng", 1, 51) == STOP_UNKNOWN,
+	    "XCP-ng's by a round that took longer than half a second");
+}
+
 static void
 test_kept(void)
 {
@@ -438,6 +476,7 @@ main(void)
 	test_habit();
 	test_background();
 	test_choice();
+	test_stop();
 	test_kept();
 	test_events();
 	test_expect();
