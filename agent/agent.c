@@ -90,13 +90,10 @@ agent_new(const struct config *config)
 int
 agent_keep(struct agent *a, bool replay, struct loop *loop)
 {
-	const char *rule = config_text(a->config, OPTION_stop_rule);
-	int r = migrations_set_stop_rule(a->migrations, rule, XAPI_INVENTORY);
+	int r = migrations_set_stop_rule(a->migrations, config_text(a->config, OPTION_stop_rule), XAPI_INVENTORY);
 
-	if (r < 0) {
-		log_err("agent", "stop_rule = %s: not auto, a rule of xenscoped.conf(5), or ROUNDS:PAGES", rule);
-		return r;
-	}
+	if (r < 0)
+		return r; /* the command line's check lets none of these pass */
 	a->keeper = keeper_new();
 	a->notifier = notifier_new(a->config, replay, loop);
 	r = keeper_open(a->keeper, a->config, a->migrations);

@@ -10,6 +10,8 @@
 #include "metrics/metric.h"
 #include "metrics/notice.h"
 #include "notify/hook.h"
+#include "observe/forecast.h"
+#include "probe/allowed.h"
 #include "run.h"
 #include "serve/api_page.h"
 #include "serve/serve.h"
@@ -152,13 +154,31 @@ parse_argument(struct command_line *c, char *argument)
 	return 1;
 }
 
+/* Options that take words: a wrong one is refused before anything begins. */
+static int
+check_words(const struct config *config)
+{
+	const char *level_name = config_text(config, OPTION_log_level), *rule_name = config_text(config, OPTION_stop_rule);
+	const char *probe = config_text(config, OPTION_probe);
+	enum log_level level;
+	struct stop_rule rule;
+
+	if (log_level_parse(level_name, &level) < 0)
+		return fail("option log_level takes err, warn, info or debug, not \"%s\"", level_name);
+	if (strcmp(rule_name, "auto") != 0 && stop_rule_parse(rule_name, &rule) < 0)
+		return fail("option stop_rule takes auto, libxc, xenserver, xcp-ng or ROUNDS:PAGES, not \"%s\"", rule_name);
+	if (!probe_option_known(probe))
+		return fail("option probe takes no, yes or unsafe-without-lock, not \"%s\"", probe);
+	log_set_level(level);
+	return 0;
+}
+
 /* The file first, then the command line, which wins. */
 static int
 configure(struct command_line *c, int argc, char **argv, struct config *config)
 {
 	const char *file = c->config_file ? c->config_file : STANDARD_CONFIG;
 	char error[512];
-	enum log_level level;
 	int r = 0;
 
 	if (c->config_file || access(file, F_OK) == 0)
@@ -171,13 +191,7 @@ configure(struct command_line *c, int argc, char **argv, struct config *config)
 		if (parse_argument(&ignored, argv[i]) == 1)
 			r = set_option(config, argv[i]);
 	}
-	if (r)
-		return r;
-	if (log_level_parse(config_text(config, OPTION_log_level), &level) < 0)
-		return fail("option log_level takes err, warn, info or debug, not \"%s\"",
-		    config_text(config, OPTION_log_level));
-	log_set_level(level);
-	return 0;
+	return r ? r : check_words(config);
 }
 
 /* What only shows in the files that the configuration names. */

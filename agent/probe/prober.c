@@ -178,10 +178,6 @@ prober_new(
 	guard_set_hv(p->guard, hv);
 	p->probe = probe_new(config, &p->hooks, p->guard, loop, on_news, p);
 	probe_set_hv(p->probe, hv);
-	if (!probe_option_known(config_text(config, OPTION_probe)))
-		log_warn("probe",
-		    "probe = %s: none of no, yes and unsafe-without-lock; nothing is allowed",
-		    config_text(config, OPTION_probe));
 	if (!*path)
 		return p;
 	r = control_new(path, loop, on_request, on_gone, p, &p->control);

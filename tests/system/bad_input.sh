@@ -26,6 +26,11 @@ printf 'listen 127.0.0.1\n' > "$dir/line.conf"
 refused 'line.conf:1: expected "name = value"' 64 'so is a line that is none' --config="$dir/line.conf" --check
 refused 'no.conf: No such file' 64 'and a file that is not there' --config="$dir/no.conf" --check
 refused 'takes a whole number from 1 to 60' 64 'a value outside its range is answered with the range' --step=0 --check
+refused 'stop_rule takes auto, libxc.* or ROUNDS:PAGES, not "foo"' 64 'a stop rule that is none, with those there are' \
+    --stop-rule=foo --check
+refused 'probe takes no, yes or unsafe-without-lock, not "maybe"' 64 'a word that probe does not know' --probe=maybe --check
+refused 'probe takes no, yes or unsafe-without-lock, not "maybe"' 64 'also when the agent is to start' \
+    --probe=maybe --state-dir="$dir/s0" --listen= --socket= --replay="$capture"
 printf '#!/bin/sh\n' > "$dir/hook"
 chmod 0777 "$dir/hook"
 refused "event_hook: $dir/hook: it, or a directory above it, is not root's, or others may write there" 64 \
