@@ -17,6 +17,7 @@
 	(ON(features) | ON(domains) | ON(migrations) | ON(migration) | ON(advice) | ON(events) |               \
 	    ON(overhead) | ON(history) | ON(trace) | ON(doctor))
 #define ASKS ((TABLES & ~ON(trace)) | ON(status) | ON(watch) | ON(graph) | ON(probe))
+#define ASKS_AFAR (ASKS & ~ON(probe)) /* a probe is asked for by the local control socket */
 #define EVERY (~UINT32_C(0))
 
 const struct command command_table[COMMAND_COUNT] = {
@@ -37,16 +38,25 @@ argument_optional(const char *arguments)
 	return *arguments == '[' || *arguments == '\0';
 }
 
+static enum command_id
+command_named(const char *name)
+{
+	enum command_id id = 0;
+
+	while (id < COMMAND_COUNT && strcmp(command_table[id].name, name) != 0)
+		id++;
+	return id;
+}
+
 enum command_id
 command_find(const char *name)
 {
 	_cleanup_(freep) char *shown = visible(name);
+	enum command_id id = command_named(name);
 
-	for (enum command_id id = 0; id < COMMAND_COUNT; id++)
-		if (strcmp(command_table[id].name, name) == 0)
-			return id;
-	(void) fprintf(stderr, "xenscope: no command \"%s\"; xenscope help lists them\n", shown);
-	return COMMAND_COUNT;
+	if (id == COMMAND_COUNT)
+		(void) fprintf(stderr, "xenscope: no command \"%s\"; xenscope help lists them\n", shown);
+	return id;
 }
 
 static void
@@ -114,10 +124,10 @@ add_log(struct options *o, char *path)
 }
 
 static int
-see_help(const struct options *o)
+see_help(enum command_id id)
 {
-	(void) fprintf(
-	    stderr, "See xenscope help %s\n", o->command < COMMAND_COUNT ? command_table[o->command].name : "");
+	(void) fprintf(stderr, "See xenscope help%s%s\n", id < COMMAND_COUNT ? " " : "",
+	    id < COMMAND_COUNT ? command_table[id].name : "");
 	return EXIT_USAGE;
 }
 
@@ -137,7 +147,7 @@ take_options(int argc, char **argv, struct options *o)
 		int id = c == 'o' ? OPT_output : c == 'h' ? OPT_help : c - FIRST_LONG;
 
 		if (id < 0 || id >= OPT_COUNT)
-			return see_help(o);
+			return see_help(command_named(argv[1]));
 		o->value[id] = optarg ? optarg : "";
 		if (id == OPT_log)
 			add_log(o, optarg);
@@ -177,7 +187,7 @@ check_arguments(const struct options *o, size_t given)
 		return -1;
 	(void) fprintf(
 	    stderr, "xenscope: %s takes %s\n", command_table[o->command].name, *takes ? takes : "no argument");
-	return see_help(o);
+	return see_help(o->command);
 }
 
 int

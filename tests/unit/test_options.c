@@ -13,15 +13,19 @@
 #include "cli/table.h"
 #include "tests/tap.h"
 
-/* What a command line comes to: -1 to run it; what is said goes nowhere. */
+static char said[256];
+
+/* What a command line comes to: -1 to run it; what is complained of goes into said, the rest nowhere. */
 static int
 parse(struct options *o, const char *a, const char *b, const char *c, const char *d)
 {
 	char *argv[] = {(char *) "xenscope", (char *) a, (char *) b, (char *) c, (char *) d, NULL};
 	int argc = 1 + !!a + !!b + !!c + !!d, err = dup(STDERR_FILENO), out = dup(STDOUT_FILENO), r;
+	_cleanup_(fclosep) FILE *f = tmpfile();
+	ssize_t n;
 
 	(void) fflush(NULL);
-	if (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))
+	if (!f || dup2(fileno(f), STDERR_FILENO) < 0 || !freopen("/dev/null", "w", stdout))
 		abort();
 	r = options_parse(argc, argv, o);
 	(void) fflush(NULL);
@@ -29,6 +33,8 @@ parse(struct options *o, const char *a, const char *b, const char *c, const char
 	(void) dup2(out, STDOUT_FILENO);
 	(void) close(err);
 	(void) close(out);
+	n = pread(fileno(f), said, sizeof(said) - 1, 0);
+	said[MAX(n, 0)] = '\0';
 	return r;
 }
 
@@ -50,6 +56,15 @@ test_parse(void)
 	    "what a command does not take is refused");
 	ok(parse(&o, "advice", NULL, NULL, NULL) == EXIT_USAGE && parse(&o, "history", "a", "b", "c") == EXIT_USAGE,
 	    "and too few or too many arguments");
+	ok(parse(&o, "probe", "vm", "--host=https://b:9966", NULL) == EXIT_USAGE &&
+		parse(&o, "probe", "vm", "--url=http://127.0.0.1:1", NULL) == EXIT_USAGE &&
+		parse(&o, "untrack", "vm", "--host=https://b:9966", NULL) == EXIT_USAGE &&
+		strstr(said, "--host is not for untrack"),
+	    "a guest of another host is not probed, nor the local one of its name");
+	ok(parse(&o, "watch", "--frobnicate", NULL, NULL) == EXIT_USAGE && strstr(said, "See xenscope help watch\n"),
+	    "an option that is none: the command's help has them");
+	ok(parse(&o, "--frobnicate", "watch", NULL, NULL) == EXIT_USAGE && strstr(said, "See xenscope help\n"),
+	    "or the help of all");
 	ok(parse(&o, "watch", "--help", NULL, NULL) == EXIT_OK && parse(&o, "--help", NULL, NULL, NULL) == EXIT_OK &&
 		parse(&o, "--version", NULL, NULL, NULL) == EXIT_OK && parse(&o, NULL, NULL, NULL, NULL) == EXIT_USAGE,
 	    "help is help");
