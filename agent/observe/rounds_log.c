@@ -17,7 +17,7 @@
 #define LOOK_SECONDS 30	 /* between two looks at all logs, in case that inotify is silent */
 #define LATE_SECONDS 120 /* a line that is read later than its stamp says is of another time zone */
 #define MAX_MISSED_FILES 32 /* logs and their rotated ones that are read for that */
-#define MAX_MISSED 65536 /* events of an absence; of a longer one the newest count */
+#define MAX_MISSED 16384 /* events of an absence; of a longer one the newest count */
 
 struct rounds_log {
 	struct observer observer;
@@ -27,7 +27,7 @@ struct rounds_log {
 
 	/* what was written while no agent was there; at is in seconds since 1970 until it is handed over */
 	struct event *missed;
-	size_t n_missed;
+	size_t n_missed; /* counts those, too, that newer ones took the place of */
 	double since, until; /* seconds since 1970 */
 };
 
@@ -67,8 +67,8 @@ tell_missed(const struct log_call *c)
 {
 	struct rounds_log *o = c->o;
 
-	for (size_t i = 0; i < o->n_missed; i++) {
-		struct event *e = &o->missed[i];
+	for (size_t i = o->n_missed - MIN(o->n_missed, MAX_MISSED); i < o->n_missed; i++) {
+		struct event *e = &o->missed[i % MAX_MISSED];
 
 		e->at = MIN(e->at - (c->now->real - c->now->mono), c->now->mono);
 		c->fn(c->arg, e);
@@ -130,11 +130,11 @@ keep_missed(void *arg, const struct event *e)
 {
 	struct rounds_log *o = arg;
 
-	if (e->at < o->since || e->at > o->until || isnan(e->seconds) || o->n_missed == MAX_MISSED)
+	if (e->at < o->since || e->at > o->until || isnan(e->seconds))
 		return;
-	if ((o->n_missed & (o->n_missed - 1)) == 0)
+	if (o->n_missed < MAX_MISSED && (o->n_missed & (o->n_missed - 1)) == 0)
 		o->missed = xrealloc(o->missed, MAX(o->n_missed * 2, 1) * sizeof(*o->missed));
-	o->missed[o->n_missed++] = *e;
+	o->missed[o->n_missed++ % MAX_MISSED] = *e;
 }
 
 struct missed_files {
@@ -193,7 +193,8 @@ read_missed(struct rounds_log *o, const char *const *path, size_t n, double sinc
 	o->since = floor(since);
 	o->until = tick_now().real;
 	for (size_t i = 0; i < n; i++)
-		add_log(&files, path[i], o->since);
+		if (*path[i])
+			add_log(&files, path[i], o->since);
 	r = log_files_events(files.name, files.n, keep_missed, o, &count, &bad);
 	if (r < 0)
 		log_warn("observe", "%s: what it says of migrations while no agent was there is left out: %s",

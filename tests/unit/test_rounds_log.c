@@ -9,41 +9,57 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/strbuf.h"
 #include "base/util.h"
 #include "observe/observer.h"
 #include "tests/tap.h"
 
-static struct event seen[16];
-static size_t n_seen;
+static struct event seen[16], last;
+static size_t n_seen, n_told;
 
 static void
 on_event(void *arg, const struct event *e)
 {
 	(void) arg;
+	last = *e;
+	n_told++;
 	if (n_seen < ARRAY_SIZE(seen))
 		seen[n_seen++] = *e;
 }
 
 /* A line of xenguest with the stamp of that time, which syslog cuts to seconds. */
-static void
-write_line(const char *path, double real, const char *message)
+static char *
+new_line(double real, const char *message)
 {
-	_cleanup_(closep) int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	time_t t = (time_t) floor(real);
-	char stamp[32] = "", *line;
+	char stamp[32] = "";
 	struct tm tm;
 
 	(void) strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", localtime_r(&t, &tm));
-	line = xasprintf("%s host xenguest-7-emp[700]: %s\n", stamp, message);
-	if (fd < 0 || write_all(fd, line, strlen(line)) < 0)
+	return xasprintf("%s host xenguest-7-emp[700]: %s\n", stamp, message);
+}
+
+static void
+append(const char *path, const char *text)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write_all(fd, text, strlen(text)) < 0)
 		abort();
-	free(line);
+}
+
+static void
+write_line(const char *path, double real, const char *message)
+{
+	_cleanup_(freep) char *line = new_line(real, message);
+
+	append(path, line);
 }
 
 static void
 read_at_time(struct observer *o, const struct tick *now)
 {
-	n_seen = 0;
+	n_seen = n_told = 0;
 	(void) o->ops->read(o, now, on_event, NULL);
 }
 
@@ -114,6 +130,36 @@ after_absence(const char *dir)
 	(void) unlink(rotated);
 }
 
+/* More than is kept of it. */
+static void
+after_much(const char *dir)
+{
+	const unsigned lines = 20000;
+	_cleanup_(freep) char *daemon = xasprintf("%s/daemon.log", dir);
+	const char *path[] = {daemon};
+	const struct tick now = tick_now();
+	struct strbuf b = {NULL, 0, 0};
+	struct observer *o = NULL;
+	const char *why = "";
+
+	for (unsigned i = 1; i <= lines; i++) {
+		char message[64];
+		_cleanup_(freep) char *line = NULL;
+
+		(void) snprintf(message, sizeof(message), "Checking live policy.  %u / 0 for 1", i);
+		line = new_line(now.real - 50, message);
+		strbuf_str(&b, line);
+	}
+	append(daemon, b.text);
+	(void) rounds_log_open(path, 1, now.real - 100, &o, &why);
+	read_at_time(o, &now);
+	ok(n_told > 0 && n_told < lines && last.total == lines && seen[0].total == lines - n_told + 1,
+	    "of a long absence the newest count: %zu", n_told);
+	o->ops->close(o);
+	(void) unlink(daemon);
+	strbuf_done(&b);
+}
+
 static int
 compress(const char *path)
 {
@@ -154,6 +200,26 @@ after_rotations(const char *dir)
 	}
 }
 
+/* An option that names no log, where a file looks like what was rotated off it. */
+static void
+without_name(const char *dir)
+{
+	_cleanup_(freep) char *daemon = xasprintf("%s/daemon.log", dir), *stray = xasprintf("%s/-1", dir);
+	_cleanup_(closep) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *path[] = {daemon, ""};
+	const struct tick now = tick_now();
+	struct observer *o = NULL;
+	const char *why = "";
+
+	write_line(stray, now.real - 50, "Checking live policy.  1 / 0 for 1");
+	ok(here >= 0 && chdir(dir) == 0 && rounds_log_open(path, 2, now.real - 100, &o, &why) == 0 && fchdir(here) == 0,
+	    "opened with a log that has no name");
+	read_at_time(o, &now);
+	ok(n_told == 0, "files of the working directory are not its rotated ones");
+	o->ops->close(o);
+	(void) unlink(stray);
+}
+
 /* A rotated log that is no archive, in spite of its first bytes. */
 static void
 damaged(const char *dir)
@@ -186,6 +252,8 @@ main(void)
 	    "without a log it says which option names it");
 	(void) setenv("TZ", "UTC", 1);
 	after_absence(dir);
+	after_much(dir);
+	without_name(dir);
 	after_rotations(dir);
 	log_set_level(LOG_LEVEL_ERR);
 	damaged(dir);
