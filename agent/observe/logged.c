@@ -129,9 +129,10 @@ begin(struct migrations *m, const struct event *e, const struct tick *now)
 		return NULL;
 	if (e->toolstack != TOOLSTACK_XAPI && e->role == ROLE_UNKNOWN)
 		o->r.direction = DIRECTION_SAVE; /* until the receiver is heard of */
-	if (isnan(e->seconds))
-		o->r.started = NAN; /* a log without stamps */
+	if (isnan(e->seconds) || e->logged == LOGGED_PROGRESS)
+		o->r.started = NAN; /* a log without stamps, or that begins in its midst */
 	o->r.evidence.told = m->by_log;
+	migration_show_begun(m, o);
 	return o;
 }
 
@@ -304,6 +305,15 @@ is_migration(struct migrations *m, struct open *o)
 	migration_say(m, o, RECORD_CHANGED, NULL);
 }
 
+/* The text of EPIPE or ECONNRESET: a file takes what is written, only a receiver goes away. libvirt's log tells the
+ * two apart by nothing else, so that whatever it does not tell this of is taken for a save. */
+static void
+went_away(struct migrations *m, struct open *o, const struct event *e)
+{
+	if (strstr(e->text, "Broken pipe") || strstr(e->text, "Connection reset by peer"))
+		is_migration(m, o);
+}
+
 static void
 tell(struct migrations *m, struct open *o, const struct event *e, const struct tick *now)
 {
@@ -324,12 +334,14 @@ tell(struct migrations *m, struct open *o, const struct event *e, const struct t
 		over(m, o, e);
 		break;
 	case LOGGED_FAILURE:
+		went_away(m, o, e);
 		migration_went_wrong(m, o, e->text, false);
 		break;
 	case LOGGED_FAILED:
 		o->logged.failed = true;
 		if (e->toolstack == TOOLSTACK_XL)
 			is_migration(m, o);
+		went_away(m, o, e);
 		migration_went_wrong(m, o, e->text, false);
 		over(m, o, e);
 		break;
@@ -368,11 +380,9 @@ migration_logged(struct migrations *m, const struct event *e, const struct tick 
 		begun(m, e, now);
 	else if (e->logged == LOGGED_ROUND && e->domid != NO_DOMID)
 		round_begins(m, o && o->r.direction != DIRECTION_IN ? o : NULL, e, now);
-	else if (e->logged == LOGGED_PROGRESS && !o && e->domid != NO_DOMID) {
-		o = begin(m, e, now); /* the log begins in its midst */
-		if (o)
-			o->r.started = NAN;
-	} else if (o)
+	else if (e->logged == LOGGED_PROGRESS && !o && e->domid != NO_DOMID)
+		(void) begin(m, e, now);
+	else if (o)
 		tell(m, o, e, now);
 	o = find(m, e);
 	if (o)

@@ -408,7 +408,7 @@ migration_begin_by_helper(struct migrations *m, const struct event *e, const str
 	case ROLE_RESTORE:
 		o->r.direction = DIRECTION_IN;
 		o->r.rounds_unseen = UNSEEN;
-		return o; /* shown when it is clear that its other half is not here */
+		break;
 	case ROLE_REPLICATE:
 		o->r.checkpoints = 0;
 		/* fall through */
@@ -418,8 +418,14 @@ migration_begin_by_helper(struct migrations *m, const struct event *e, const str
 			o->r.rounds_unseen = UNSEEN;
 		break;
 	}
-	migration_show(m, o);
 	return o;
+}
+
+void
+migration_show_begun(struct migrations *m, struct open *o)
+{
+	if (o->r.direction != DIRECTION_IN)
+		migration_show(m, o);
 }
 
 static void
@@ -444,8 +450,11 @@ process_begin(struct migrations *m, const struct event *e, const struct tick *no
 			o->r.started = migration_stamp(o, e->at);
 		migration_set_helper(o, h);
 		migration_say(m, o, RECORD_CHANGED, NULL);
-	} else if (e->role != ROLE_UNKNOWN && !recents_carried_since(&m->recents, e->pid, e->at))
-		(void) migration_begin_by_helper(m, e, now);
+	} else if (e->role != ROLE_UNKNOWN && !recents_carried_since(&m->recents, e->pid, e->at)) {
+		o = migration_begin_by_helper(m, e, now);
+		if (o)
+			migration_show_begun(m, o);
+	}
 }
 
 static void

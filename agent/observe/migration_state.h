@@ -148,8 +148,11 @@ void migration_judge_mode(struct migrations *m, struct open *o);
 void migration_window(struct migrations *m, const struct event *e);
 
 /* A record by what its helper is there for (EVENT_PROCESS_BEGIN, or a line of a log that says the same). Until
- * operations are seen, nobody tells its rounds. NULL: too many. */
+ * operations are seen, nobody tells its rounds. NULL: too many. Not shown yet. */
 struct open *migration_begin_by_helper(struct migrations *m, const struct event *e, const struct tick *now);
+
+/* Shows it, unless it comes in: that is shown when it is clear that its other half is not here. */
+void migration_show_begun(struct migrations *m, struct open *o);
 
 /* A better source than this one has seen or will see what began at that time. */
 bool migration_is_covered(const struct migrations *m, enum event_source source, double began);

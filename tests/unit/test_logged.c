@@ -411,6 +411,29 @@ names(void)
 	world_done(&w);
 }
 
+static void
+without_direction(void)
+{
+	struct event e = logged(10, LOGGED_BEGUN, 0, 0);
+	struct world w;
+
+	world_init(&w);
+	migrations_by_log(w.m);
+	e.toolstack = TOOLSTACK_LIBVIRT;
+	e.seconds = NAN;
+	send(&w, e);
+	ok(w.begun == 1 && w.changed == 0 && w.last.direction == DIRECTION_SAVE && isnan(w.last.started),
+	    "what libvirt sends is a save from its first word on, and began nobody knows when");
+	e.logged = LOGGED_FAILURE;
+	str_copy(e.text, sizeof(e.text), "Save failed (28 = No space left on device): Internal error");
+	send(&w, e);
+	ok(w.last.direction == DIRECTION_SAVE, "a full disk proves nothing else");
+	str_copy(e.text, sizeof(e.text), "Save failed (32 = Broken pipe): Internal error");
+	send(&w, e);
+	ok(w.last.direction == DIRECTION_OUT, "a receiver that went away proves a migration");
+	world_done(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -430,5 +453,6 @@ main(int argc, char **argv)
 	called_off();
 	after_restart();
 	names();
+	without_direction();
 	return done_testing();
 }
