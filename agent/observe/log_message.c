@@ -134,7 +134,7 @@ log_message_read(const char *text, size_t n, struct event *e)
 		return true;
 	}
 	if (!m.has_sent || !m.has_remaining || !m.has_iteration || m.sent < 0 || m.iteration < 0 ||
-	    m.iteration > MAX_ROUND_NUMBER)
+	    m.iteration > MAX_ROUND_NUMBER || m.remaining >= UINT32_MAX)
 		return false;
 	e->logged = m.remaining < 0 ? LOGGED_PROGRESS : LOGGED_ROUND;
 	e->total = m.remaining < 0 ? 0 : (uint64_t) m.remaining;
