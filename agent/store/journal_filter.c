@@ -199,6 +199,10 @@ set_time(struct journal_filter *f, double *t, const char *text, double now, cons
 		(void) snprintf(error, n, "%s takes " TIME_FORMS, name);
 		return -EINVAL;
 	}
+	if (f->since > f->until) {
+		(void) snprintf(error, n, "since must not be after until");
+		return -EINVAL;
+	}
 	f->by_time = true;
 	return 0;
 }

@@ -222,6 +222,9 @@ test_search(void)
 	ok(is_problem(400, "cursor takes"), "what is no cursor is refused");
 	(void) ask("/api/v1/migrations", "since=today");
 	ok(is_problem(400, "since takes a time like"), "and what is no time");
+	(void) ask("/api/v1/migrations", "until=1&since=5");
+	ok(is_problem(400, "since must not be after until") && ask("/api/v1/migrations", "since=5&until=5") == 200,
+	    "and a time that ends before it begins");
 	(void) ask("/api/v1/migrations", "result=bad");
 	ok(is_problem(400, "of: running, completed"), "and what is no result, with those that there are");
 	ok(ask("/api/v1/migrations/s-2", "") == 200 && is_text(at("migration", "id", NULL), "s-2"),
