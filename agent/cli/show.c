@@ -108,12 +108,26 @@ cell_note(struct table *t, const json_t *m)
 		    : strcmp(converges, "yes") == 0 ? ", converging" : "");
 }
 
+/* What the harvests of all rounds found; the last round may have had none. NAN: not each of them was seen. */
+static double
+pages_dirtied(const json_t *m)
+{
+	const json_t *rounds = json_object_get(m, "rounds");
+	size_t n = json_array_size(rounds);
+	double sum = number(m, "rounds_unseen") == 0 ? 0 : NAN;
+
+	if (n > 0 && isnan(number(json_array_get(rounds, n - 1), "pages_dirtied")))
+		n--;
+	for (size_t i = 0; i < n; i++)
+		sum += number(json_array_get(rounds, i), "pages_dirtied");
+	return n > 0 ? sum : NAN;
+}
+
 /* now: the time of the answer, up to which one that is under way has taken. */
 static void
 add_migration(struct table *t, const json_t *m, double now)
 {
 	const json_t *rounds = json_object_get(m, "rounds");
-	const json_t *last = json_array_get(rounds, json_array_size(rounds) - 1);
 	double begun = number(m, "rounds_begun");
 	double end = is_running(m) ? now : number(m, "ended");
 	const char *name = text(m, "name");
@@ -129,7 +143,7 @@ add_migration(struct table *t, const json_t *m, double now)
 	/* one that has just begun may be younger than the sample */
 	cell_number(t, isnan(end) ? NAN : fmax(0, end - number(m, "started")), " s");
 	cell_number(t, isnan(begun) ? (double) json_array_size(rounds) : begun, "");
-	cell_number(t, number(last, "pages_dirtied"), "");
+	cell_number(t, pages_dirtied(m), "");
 	cell_number(t, number(json_object_get(m, "final"), "pages"), "");
 	cell_number(t, number(m, "downtime_seconds"), " s");
 	table_cell(t, text(m, "id"));

@@ -83,7 +83,8 @@ static const char migrations[] =
     "{\"source\":\"live\",\"time\":1700000042,\"migrations\":["
     "{\"name\":\"vm\\u001b[1m\",\"result\":\"running\",\"direction\":\"out\",\"tracking_mode\":"
     "\"pml\",\"started\":1700000000,"
-    "\"ended\":null,\"rounds\":[{\"n\":0,\"pages_dirtied\":4262},{\"n\":1,\"pages_dirtied\":null}],"
+    "\"ended\":null,\"rounds_unseen\":0,\"rounds\":[{\"n\":0,\"pages_dirtied\":4262},{\"n\":1,\"pages_dirtied\":1120},"
+    "{\"n\":2,\"pages_dirtied\":null}],"
     "\"forecast\":[{\"after_round\":0,\"converges\":\"no\",\"rounds\":5,\"total_seconds\":50.25,"
     "\"downtime_seconds\":0.5}]}"
     ","
@@ -168,6 +169,7 @@ test_show(void)
 	    "times and pages are told");
 	ok(strstr(out, "5 rounds, 50.2 s, down 0.50 s, not converging") && strstr(out, "forecast off by 12 %"),
 	    "so is what is expected, and how good that was: %s", out);
+	ok(strstr(out, " 5382 "), "what was dirtied is the sum over the rounds");
 	ok(strstr(out, " 42 s "), "one that is under way has taken until now");
 	free(out);
 	out = shown(show_features, features);
