@@ -14,13 +14,13 @@
 
 #define MAX_RECORDS 100000 /* kept of the logs; the later ones are left out, and it is said */
 
-struct found {
+struct log_records {
 	struct migration_record *record; /* each as it was when last told, in the order of their beginnings */
 	size_t n, room, left_out;
 };
 
 static struct migration_record *
-find(const struct found *f, const char *id)
+find(const struct log_records *f, const char *id)
 {
 	for (size_t i = f->n; i-- > 0;) /* those under way are among the last */
 		if (strcmp(f->record[i].id, id) == 0)
@@ -31,7 +31,7 @@ find(const struct found *f, const char *id)
 static void
 on_record(void *arg, enum record_change change, const struct migration_record *r, const struct round *round)
 {
-	struct found *f = arg;
+	struct log_records *f = arg;
 	struct migration_record *known = change == RECORD_BEGUN ? NULL : find(f, r->id);
 
 	(void) round;
@@ -51,10 +51,11 @@ on_record(void *arg, enum record_change change, const struct migration_record *r
 	record_copy(known, r);
 }
 
-/* Adds it if it fits. */
-static void
-put(json_t *list, const struct migration_record *r, const struct journal_filter *filter)
+/* NULL: it does not fit. */
+static json_t *
+fitting(const struct migration_record *r, const struct journal_filter *filter)
 {
+	json_t *record = NULL;
 	yajl_gen g = yajl_gen_alloc(NULL);
 	const unsigned char *json = NULL;
 	size_t n = 0;
@@ -64,22 +65,28 @@ put(json_t *list, const struct migration_record *r, const struct journal_filter 
 	record_gen(g, r);
 	(void) yajl_gen_get_buf(g, &json, &n);
 	if (journal_filter_line(filter, (const char *) json, n))
-		(void) json_array_append_new(list, json_loadb((const char *) json, n, 0, NULL));
+		record = json_loadb((const char *) json, n, 0, NULL);
 	yajl_gen_free(g);
+	return record;
 }
 
-/* Like the agent's answer: those under way first, then the newest. */
-static json_t *
-answer(const struct found *f, const struct journal_filter *filter, uint64_t limit)
+void
+log_records_each(const struct log_records *f, const struct journal_filter *filter, uint64_t limit, log_record_fn *fn,
+    void *arg)
 {
-	json_t *o = json_object(), *list = json_array();
+	uint64_t left = limit ? limit : UINT64_MAX;
 
 	for (int running = 1; running >= 0; running--)
-		for (size_t i = f->n; i-- > 0 && (!limit || json_array_size(list) < limit);)
-			if ((f->record[i].result == RESULT_RUNNING) == running)
-				put(list, &f->record[i], filter);
-	(void) json_object_set_new(o, "migrations", list);
-	return o;
+		for (size_t i = f->n; i-- > 0 && left > 0;) {
+			bool turn = (f->record[i].result == RESULT_RUNNING) == running;
+			json_t *record = turn ? fitting(&f->record[i], filter) : NULL;
+
+			if (!record)
+				continue;
+			fn(arg, record);
+			json_decref(record);
+			left--;
+		}
 }
 
 static int
@@ -96,23 +103,28 @@ complain(const char *path, int error)
 }
 
 int
-read_logs(char *const *path, size_t n, const struct journal_filter *filter, uint64_t limit, json_t **ret)
+read_logs(char *const *path, size_t n, struct log_records **ret)
 {
-	struct found f = {NULL, 0, 0, 0};
+	struct log_records *f = *ret = xcalloc(1, sizeof(*f));
 	struct log_files_count count = {0, 0};
 	size_t bad = 0;
-	int r = log_files_read(path, n, on_record, &f, &count, &bad);
+	int r = log_files_read(path, n, on_record, f, &count, &bad);
 	int status = r < 0 ? complain(path[bad], r) : EXIT_OK;
 
-	if (r == 0)
-		*ret = answer(&f, filter, limit);
 	if (r == 0 && count.told == 0)
 		(void) fprintf(stderr, "xenscope: no line of these logs tells of a migration\n");
-	if (f.left_out)
+	if (f->left_out)
 		(void) fprintf(stderr, "xenscope: only the first %d migrations are shown, %zu are not\n", MAX_RECORDS,
-		    f.left_out);
-	for (size_t i = 0; i < f.n; i++)
-		record_done(&f.record[i]);
-	free(f.record);
+		    f->left_out);
 	return status;
+}
+
+void
+log_records_free(struct log_records *f)
+{
+	for (size_t i = 0; f && i < f->n; i++)
+		record_done(&f->record[i]);
+	if (f)
+		free(f->record);
+	free(f);
 }

@@ -6,8 +6,18 @@
 
 #include "store/journal_filter.h"
 
-/* xenscope migrations --log FILE...: what these logs tell, without an agent, in the form of its own answer: those that
- * the filter lets through, at most limit of them, 0 for all. Returns the exit status, the reason said. */
-int read_logs(char *const *path, size_t n, const struct journal_filter *filter, uint64_t limit, json_t **ret);
+/* The migrations of which logs tell. */
+struct log_records;
+
+/* xenscope migrations --log FILE...: what these logs tell, without an agent. Returns the exit status, the reason said;
+ * the caller releases *ret in either case. */
+int read_logs(char *const *path, size_t n, struct log_records **ret);
+void log_records_free(struct log_records *records);
+
+/* Hands over those that the filter lets through, at most limit of them, 0 for all, each as the agent answers it and in
+ * its order: those under way first, then the newest. */
+typedef void log_record_fn(void *arg, const json_t *record);
+void log_records_each(const struct log_records *records, const struct journal_filter *filter, uint64_t limit,
+    log_record_fn *fn, void *arg);
 
 #endif

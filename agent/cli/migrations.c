@@ -2,6 +2,8 @@
 #include <config.h>
 #include "cli/migrations.h"
 
+#include <math.h>
+
 #include "base/strbuf.h"
 #include "base/tick.h"
 #include "base/util.h"
@@ -10,6 +12,7 @@
 #include "cli/logs.h"
 #include "cli/query.h"
 #include "cli/show.h"
+#include "cli/table.h"
 
 #define MAX_PAGE 1000 /* records that the agent gives at once */
 
@@ -88,10 +91,7 @@ export_pages(const struct migrations_options *o, FILE *f)
 static int
 show_answer(const struct migrations_options *o, const json_t *answer, FILE *f)
 {
-	if (o->form) {
-		export_begin(o->form, f);
-		(void) export_all(o, answer, f);
-	} else if (o->json) {
+	if (o->json) {
 		(void) json_dumpf(answer, f, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 		(void) putc('\n', f);
 	} else if (o->csv) {
@@ -100,6 +100,70 @@ show_answer(const struct migrations_options *o, const json_t *answer, FILE *f)
 		show_migrations(answer, terminal_width(f), f);
 	}
 	return ferror(f) ? EXIT_ANSWER : EXIT_OK;
+}
+
+/* -- of logs: one after the other, as there may be very many -- */
+
+struct listing {
+	enum export form;
+	bool json;
+	struct table *table; /* NULL unless neither of these */
+	size_t n;
+	FILE *f;
+};
+
+static int
+put_indented(const char *json, size_t n, void *arg)
+{
+	FILE *f = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		(void) putc(json[i], f);
+		if (json[i] == '\n') /* in a string it is escaped */
+			(void) fputs("    ", f);
+	}
+	return ferror(f) ? -1 : 0;
+}
+
+static void
+put(void *arg, const json_t *record)
+{
+	struct listing *l = arg;
+
+	if (l->table)
+		migrations_row(l->table, record, NAN);
+	else if (l->json) {
+		(void) fputs(l->n ? ",\n    " : "\n    ", l->f);
+		(void) json_dump_callback(record, put_indented, l->f, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	} else
+		export_record(l->form, record, l->f);
+	l->n++;
+}
+
+static int
+show_logs(const struct migrations_options *o, const struct journal_filter *filter, FILE *f)
+{
+	struct listing l = {.form = o->csv ? EXPORT_CSV : o->form, .json = o->json && !o->form, .f = f};
+	struct log_records *records;
+	int status = read_logs(o->log, o->n_logs, &records);
+
+	if (status == EXIT_OK) {
+		if (l.json)
+			(void) fputs("{\n  \"migrations\": [", f);
+		else if (l.form)
+			export_begin(l.form, f);
+		else
+			l.table = migrations_table();
+		log_records_each(records, filter, o->limit, put, &l);
+		if (l.json)
+			(void) fputs(l.n ? "\n  ]\n}\n" : "]\n}\n", f);
+		if (l.table)
+			table_print(l.table, terminal_width(f), f);
+		table_free(l.table);
+		status = ferror(f) ? EXIT_ANSWER : EXIT_OK;
+	}
+	log_records_free(records);
+	return status;
 }
 
 int
@@ -111,10 +175,11 @@ migrations_command(const struct migrations_options *o, FILE *f)
 
 	if (status != EXIT_OK)
 		return status;
-	if (o->form && !o->n_logs)
+	if (o->n_logs)
+		return show_logs(o, &filter, f);
+	if (o->form)
 		return export_pages(o, f);
-	status = o->n_logs ? read_logs(o->log, o->n_logs, &filter, o->limit, &answer)
-			   : ask_page(o, o->limit, "", &answer);
+	status = ask_page(o, o->limit, "", &answer);
 	if (status == EXIT_OK)
 		status = show_answer(o, answer, f);
 	json_decref(answer);

@@ -123,9 +123,8 @@ pages_dirtied(const json_t *m)
 	return n > 0 ? sum : NAN;
 }
 
-/* now: the time of the answer, up to which one that is under way has taken. */
-static void
-add_migration(struct table *t, const json_t *m, double now)
+void
+migrations_row(struct table *t, const json_t *m, double now)
 {
 	const json_t *rounds = json_object_get(m, "rounds");
 	double begun = number(m, "rounds_begun");
@@ -150,16 +149,23 @@ add_migration(struct table *t, const json_t *m, double now)
 	cell_note(t, m);
 }
 
-static void
-show_list(const json_t *answer, unsigned width, FILE *f)
+struct table *
+migrations_table(void)
 {
 	static const char *const titles[] = {"!RESULT", "~NAME", "WAY", "TRACKING", "STARTED", ">TOOK", ">ROUNDS",
 	    "?>DIRTIED", "?>FINAL", ">DOWN", "?ID", "+NOTE", NULL};
+
+	return table_new(titles);
+}
+
+static void
+show_list(const json_t *answer, unsigned width, FILE *f)
+{
 	const json_t *list = json_object_get(answer, "migrations");
-	struct table *t = table_new(titles);
+	struct table *t = migrations_table();
 
 	for (size_t i = 0; i < json_array_size(list); i++)
-		add_migration(t, json_array_get(list, i), number(answer, "time"));
+		migrations_row(t, json_array_get(list, i), number(answer, "time"));
 	table_print(t, width, f);
 	table_free(t);
 }

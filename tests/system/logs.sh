@@ -56,6 +56,22 @@ r=0; run 2 domains --log "$dir/daemon.log" || r=1
 ok $r 'only migrations reads logs: 2'
 r=0; run 2 migrations "$dir/daemon.log" || r=1
 ok $r 'and only with --log: 2'
+awk 'BEGIN {
+    for (i = 1; i <= 4000; i++) {
+        t = sprintf("2026-11-%02dT%02d:%02d:%02d+00:00 host", 1 + int(i / 720), i % 720 / 30, i % 30 * 2, 0)
+        printf "%s emu-manager-%d[%d]: Startup: operation mode: hvm_save, live\n", t, i, 2 * i
+        for (n = 0; n < 5; n++)
+            printf "%s xenguest-%d-emp[%d]: Checking live policy.  %d / 0 for %d\n", t, i, 2 * i + 1, 9000 - n, n
+        printf "%s xenguest-%d-emp[%d]: Finished, send complete\n", t, i, 2 * i + 1
+    } }' > "$dir/many.log"
+lean() { (ulimit -v 65536 && "$xenscope" "$@") > "$dir/out" 2> "$dir/err"; }
+if lean --version; then
+    r=0; lean migrations --log "$dir/many.log" --json || r=1
+    is 4000 '.migrations | length' || r=1
+    lean migrations --log "$dir/many.log" --export jsonl || r=1
+    [ "$(wc -l < "$dir/out")" = 4000 ] || r=1
+    ok $r 'thousands of migrations are written in 64 MiB of memory'
+fi
 head -c 3000000 /dev/urandom > "$dir/noise" 2> /dev/null
 r=0; run 0 migrations --json --log "$dir/noise" || r=1
 ok $r 'noise is no log, and does no harm'
