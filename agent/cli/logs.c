@@ -98,7 +98,9 @@ complain(const char *path, int error)
 		(void) fprintf(stderr, "xenscope: at most %d logs at a time\n", MAX_LOG_FILES);
 	else
 		(void) fprintf(stderr, "xenscope: %s: %s\n", name,
-		    error == -EIO ? "cannot be read, or not be unpacked" : strerror(-error));
+		    error == -EIO	? "cannot be read, or not be unpacked"
+		    : error == -EBADMSG ? "what comes from a pipe must be unpacked already"
+					: strerror(-error));
 	return EXIT_ANSWER;
 }
 

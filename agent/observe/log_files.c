@@ -27,6 +27,7 @@ struct log_file {
 	char head[HEAD]; /* of the last line */
 	size_t head_n;
 	bool ended;
+	bool piped; /* its first bytes are to come */
 	bool has_event;
 	struct event event; /* the next one */
 };
@@ -53,6 +54,16 @@ static const struct {
     {"\xfd" "7zXZ", 5, "xz"},
     {"\x28\xb5\x2f\xfd", 4, "zstd"},
 };
+
+/* NULL: it is not compressed. */
+static const char *
+unpacker_of(const char *head, ssize_t n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unpackers); i++)
+		if (n >= (ssize_t) unpackers[i].n && memcmp(head, unpackers[i].magic, unpackers[i].n) == 0)
+			return unpackers[i].program;
+	return NULL;
+}
 
 /* Puts the program's output in the place of the file. */
 static int
@@ -83,8 +94,9 @@ unpack(struct log_file *x, const char *program)
 static int
 open_file(struct log_file *x, const char *path)
 {
+	const char *program;
 	struct stat st;
-	char magic[8];
+	char head[8];
 	ssize_t n;
 
 	x->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
@@ -96,11 +108,10 @@ open_file(struct log_file *x, const char *path)
 	x->changed = S_ISREG(st.st_mode) ? (double) st.st_mtime : tick_now().real;
 	line_buffer_init(&x->buffer);
 	log_lines_init(&x->lines, x->changed);
-	n = pread(x->fd, magic, sizeof(magic), 0); /* a pipe has none */
-	for (size_t i = 0; i < ARRAY_SIZE(unpackers); i++)
-		if (n >= (ssize_t) unpackers[i].n && memcmp(magic, unpackers[i].magic, unpackers[i].n) == 0)
-			return unpack(x, unpackers[i].program);
-	return 0;
+	n = pread(x->fd, head, sizeof(head), 0);
+	x->piped = n < 0 && errno == ESPIPE;
+	program = unpacker_of(head, n);
+	return program ? unpack(x, program) : 0;
 }
 
 static int
@@ -131,6 +142,9 @@ read_more(struct log_file *x)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
+	if (x->piped && unpacker_of(to, n))
+		return -EBADMSG;
+	x->piped = false;
 	line_buffer_added(&x->buffer, (size_t) n);
 	return n;
 }

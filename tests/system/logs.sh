@@ -52,6 +52,13 @@ ok $r 'an empty log makes an empty list, and it is said'
 r=0; run 1 migrations --log "$dir/daemon.log" "$dir/none" || r=1
 grep -q "$dir/none: No such file" "$dir/err" || r=1
 ok $r 'a log that is not there: 1, and its name'
+r=0; rc=0
+gzip -c "$dir/daemon.log" | "$xenscope" migrations --log - > "$dir/out" 2> "$dir/err" || rc=$?
+[ "$rc" = 1 ] && grep -q -e '-: what comes from a pipe must be unpacked already' "$dir/err" || r=1
+ok $r 'a compressed log through a pipe: 1, and why'
+r=0; cat "$dir/daemon.log" | "$xenscope" migrations --log - > "$dir/out" 2> "$dir/err" || r=1
+grep -q 'failed.*domain 14' "$dir/out" || r=1
+ok $r 'a plain one is read'
 r=0; run 2 domains --log "$dir/daemon.log" || r=1
 ok $r 'only migrations reads logs: 2'
 r=0; run 2 migrations "$dir/daemon.log" || r=1
