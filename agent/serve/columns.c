@@ -88,6 +88,11 @@ columns_problem(const struct request *q, struct reply *ret, int error)
 {
 	if (error == -ENOENT)
 		problem(q, ret, 404, "nothing is stored of this for these times and cf yet");
+	else if (error == -ENOSYS)
+		problem(q, ret, 501,
+		    "this xenscoped was built without rrdtool and stores no metrics: xcp-rrdd keeps those that it "
+		    "is shown (rrdd_dir in xenscoped.conf), or install a xenscoped built with rrdtool; migrations "
+		    "are kept all the same");
 	else if (error == -E2BIG)
 		problem(q, ret, 400, "these are more than %u values: ask for less, a shorter time or a longer step",
 		    MAX_COLUMN_VALUES);

@@ -345,13 +345,6 @@ kind_of(const enum metric_id *id, size_t n)
 	return kind;
 }
 
-void
-series_free(struct series *series, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(TAKE_PTR(series[i].values));
-}
-
 int
 store_read(struct stored *s, const char *uuid, const enum metric_id *id, size_t n, const char *cf,
     double start, double end, double step, struct series *ret)

@@ -5,7 +5,8 @@
 #include "metrics/sample.h"
 
 /* RRD files below dir: host.rrd, vm/UUID.rrd, vm/UUID.tracking.rrd. The writer belongs to the root half;
- * the files are root:gid 0640, the directories 0750, so that the serve half can read them. */
+ * the files are root:gid 0640, the directories 0750, so that the serve half can read them. Built without rrdtool
+ * (no_rrd.c) it takes every sample and keeps none. */
 struct store;
 
 /* step: seconds between two samples. -errno. */
@@ -22,7 +23,7 @@ int store_write(struct store *s, const struct sample *sample);
 int store_flush(struct store *s);
 
 /* For the readers, in any process: the files below dir, and the log of the newest ticks, which is looked through when
- * it is opened: once for all that one answer tells. -errno. */
+ * it is opened: once for all that one answer tells. -errno; -ENOSYS: built without rrdtool. */
 struct stored;
 int stored_open(const char *dir, struct stored **ret);
 void stored_close(struct stored *s); /* accepts NULL */
