@@ -62,6 +62,29 @@ done > "$dir/said"
 done >> "$dir/said"
 [ ! -s "$dir/said" ] && r=0 || r=1
 ok $r "and xenscope's what xenscope --help lists"
+# what xen-bugtool runs: 2 is a command line that is wrong
+sed -n 's|.*>/usr/bin/xenscope \(.*\) 2&gt;&amp;1</command>|\1|p' "$top/packaging/bugtool/xenscope/stuff.xml" > "$dir/commands"
+while read -r words; do
+    # shellcheck disable=SC2086  # words
+    "$build/agent/xenscope" $words --socket "$dir/none" > "$dir/out" 2>&1 < /dev/null || [ $? != 2 ] || echo "$words: $(cat "$dir/out")"
+done < "$dir/commands" > "$dir/said"
+[ -s "$dir/commands" ] && [ ! -s "$dir/said" ] && r=0 || r=1
+ok $r "xenscope takes the $(wc -l < "$dir/commands") command lines of xen-bugtool"
+
+# packages OPTION...: those of the spec, as rpm expands it with a platform's macros
+packages() {
+    rpmspec -q --builtrpms --qf '%{name} ' "$@" "$build/packaging/rpm/xenscope.spec" 2> "$dir/said"
+}
+for platform in 'el7 rhel 7' 'el8 rhel 8' 'el9 rhel 9' 'el10 rhel 10' 'fc42 fedora 42'; do
+    command -v rpmspec > /dev/null || break
+    # shellcheck disable=SC2086  # words
+    set -- $platform
+    all=$(packages --define "dist .$1" --define "$2 $3")
+    some=$(packages --define "dist .$1" --define "$2 $3" --define '_without_rrd --without-rrd')
+    [ ! -s "$dir/said" ] && [ "$some" = 'xenscope xenscope-xapi xenscope-nagios xenscope-doc xenscope-dashboards ' ] &&
+        [ "$all" = "${some}xenscope-graphs " ] && r=0 || r=1
+    ok $r "the spec is understood for $1, also without rrdtool"
+done
 grep -v '^#\|^$' "$build/packaging/xenscoped.conf" > "$dir/said" && r=1 || r=0
 ok $r "the example configuration changes nothing: each line is a comment"
 end
