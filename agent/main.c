@@ -158,7 +158,8 @@ parse_argument(struct command_line *c, char *argument)
 static int
 check_words(const struct config *config)
 {
-	const char *level_name = config_text(config, OPTION_log_level), *rule_name = config_text(config, OPTION_stop_rule);
+	const char *level_name = config_text(config, OPTION_log_level);
+	const char *rule_name = config_text(config, OPTION_stop_rule);
 	const char *probe = config_text(config, OPTION_probe);
 	enum log_level level;
 	struct stop_rule rule;
@@ -166,7 +167,8 @@ check_words(const struct config *config)
 	if (log_level_parse(level_name, &level) < 0)
 		return fail("option log_level takes err, warn, info or debug, not \"%s\"", level_name);
 	if (strcmp(rule_name, "auto") != 0 && stop_rule_parse(rule_name, &rule) < 0)
-		return fail("option stop_rule takes auto, libxc, xenserver, xcp-ng or ROUNDS:PAGES, not \"%s\"", rule_name);
+		return fail(
+		    "option stop_rule takes auto, libxc, xenserver, xcp-ng or ROUNDS:PAGES, not \"%s\"", rule_name);
 	if (!probe_option_known(probe))
 		return fail("option probe takes no, yes or unsafe-without-lock, not \"%s\"", probe);
 	log_set_level(level);

@@ -20,8 +20,8 @@ struct log_files_count {
 
 /* fn: told as by migrations_new. A name of "-" is standard input. Stamps without a year are completed by each
  * file's time of change, and read in the local time zone (TZ of the environment).
- * 0, or -errno; then ret_bad is the file's number: -EIO also when it could not be unpacked, -EBADMSG: a pipe brings what
- * is compressed. -E2BIG: too many. */
+ * 0, or -errno; then ret_bad is the file's number: -EIO also when it could not be unpacked, -EBADMSG: a pipe brings
+ * what is compressed. -E2BIG: too many. */
 int log_files_read(char *const *path, size_t n, record_fn *fn, void *arg, struct log_files_count *ret_count,
     size_t *ret_bad);
 
