@@ -8,6 +8,7 @@ what to expect), also one that was kept from another day. Python's standard libr
 import json
 import os
 import re
+import subprocess
 import sys
 import traceback
 
@@ -20,7 +21,7 @@ import check_store
 from tap import Tap
 from witness import Witness, fields
 
-STEPS = ('clean', 'sampled', 'interrupted', 'fail', 'after_off', 'mid_round', 'save', 'several')
+STEPS = ('clean', 'sampled', 'taken', 'interrupted', 'fail', 'after_off', 'mid_round', 'save', 'several')
 SEVERAL = 3 # migrations and saves in that step, side by side
 IDLE_CPU_LIMIT = 0.002  # of one CPU; make bench prints it too: a time is never asserted
 MAX_PSS_KIB = 12 * 1024
@@ -113,6 +114,16 @@ def check_capture(tap, witness):
     tap.equal(whole, len(lines), 'the capture is JSON, line by line')
 
 
+def check_stream(tap, directory):
+    """Xen's own reader of streams, on what the clean migration sent."""
+    lab = os.path.dirname(os.path.dirname(directory))
+    xen, copy = os.path.join(lab, 'rig/root/usr/lib/xen-4.17'), os.path.join(directory, 'out/stream-clean.bin')
+    r = subprocess.run(['python3', os.path.join(xen, 'bin/verify-stream-v2'), '-f', 'xl', '-i', copy],
+                       env=dict(os.environ, PYTHONPATH=os.path.join(xen, 'lib/python')), stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, universal_newlines=True)
+    tap.ok(r.returncode == 0, 'verify-stream-v2 accepts the copied stream', r.stdout[-500:])
+
+
 def check_boot(tap, boot, directory):
     """Returns the trace follower's account of the boot's first migration, or None."""
     tap.begin(boot)
@@ -136,6 +147,8 @@ def check_boot(tap, boot, directory):
     check_ends(tap, witness)
     check_guest(tap, witness)
     check_capture(tap, witness)
+    if boot == 'npt':
+        check_stream(tap, os.path.abspath(directory))
     return followed
 
 

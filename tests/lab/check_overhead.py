@@ -149,6 +149,14 @@ def cpu_of(witness, moment):
     return sum(agent), sum(dom0)
 
 
+def check_taken(tap, witness, step, record):
+    """xentrace had the buffers: nothing of this migration was traced, and the host said why."""
+    notes = json.loads(witness.text('host-taken.json') or '{}').get('notes', [])
+    tap.equal((record['overhead'], record['mode_source']), (None, 'inferred'), '%s: nothing is said of what it cost' % step)
+    tap.ok(any('xentrace' in n for n in notes), '%s: the host says that another program reads the buffers' % step, notes)
+    tap.equal(witness.text('xentrace.txt').strip(), 'change evtmask to 0x400000', '%s: which went on undisturbed' % step)
+
+
 def note_cpu(tap, boot, witness):
     begin, end = cpu_of(witness, 'sampled-begin'), cpu_of(witness, 'sampled-end')
     if end[1] <= begin[1]:
@@ -185,6 +193,8 @@ def check(tap, boot, witness, steps, journal):
     for step, record, episode in zip(steps, journal, witness.episodes):
         if step == 'clean' and episode.enable and episode.off:
             seen = check_whole(tap, boot, witness, record, episode)
+        elif step == 'taken':
+            check_taken(tap, witness, step, record)
         elif step == 'sampled':
             check_sampled(tap, boot, step, record, journal[0])
             note_cpu(tap, boot, witness)

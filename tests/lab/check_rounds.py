@@ -217,9 +217,9 @@ def check(tap, boot, witness, steps, journal):
                          [r for s, r in zip(steps, journal) if s in ('pair', 'save')])
     for step, record, episode in zip(steps, journal, witness.episodes):
         tap.ok(record['name'] in (('idle1', 'idle2') if step == 'pair' else ('work',)), '%s: the guest\'s name' % step, record)
-        if step in ('clean', 'sampled', 'after_off', 'mid_round'):
+        if step in ('clean', 'sampled', 'taken', 'after_off', 'mid_round'):
             check_witnesses(tap, witness, step, episode)
-        if step in ('clean', 'sampled'):
+        if step in ('clean', 'sampled', 'taken'):
             check_whole(tap, boot, step, record, episode)
             check_bytes(tap, witness, step, record)
         elif step == 'after_off':
