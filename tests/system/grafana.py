@@ -4,9 +4,10 @@
 which scrapes two agents that replay captures, one with PML and one without, while guests are migrated.
 
 grafana.py BUILDDIR SRCDIR"""
-import json, os, re, shutil, socket, subprocess, sys, tempfile, time, urllib.parse, urllib.request
+import json, os, re, subprocess, sys, time, urllib.parse, urllib.request
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import tap
+import playing, tap
+from playing import agent, cut, free_port, read, start, tmp
 from tap import ok
 
 BUILD, SRC = sys.argv[1], sys.argv[2]
@@ -18,13 +19,6 @@ PATIENCE = 45                                   # seconds until all have data: a
 KINDS = {"stat", "bargauge", "timeseries", "state-timeline", "table"}
 # what Grafana puts in: any host and VM, and a time
 VARIABLES = {"$instance": ".+", "$vm": ".+", "$__rate_interval": "15s", "$__range": "10m"}
-tmp = tempfile.mkdtemp()
-running = []
-
-
-def read(path):
-    with open(path) as f:
-        return f.read()
 
 
 def is_current():
@@ -59,44 +53,9 @@ def faults(board):
         yield "%s is not defined" % name
 
 
-def cut(capture, since):
-    """The capture from then on; answers from before hold."""
-    path = os.path.join(tmp, capture + ".jsonl")
-    with open(os.path.join(SRC, "tests/captures", capture + ".jsonl")) as f, open(path, "w") as out:
-        for line in f:
-            d = json.loads(line)
-            if "event" in d and d["t"] < since:
-                continue
-            for key in {"t", "at", "from"} & set(d):
-                d[key] = (max(d[key] - since, 0) if key == "t" else d[key] - since) / SPEED
-            out.write(json.dumps(d, separators=(",", ":")) + "\n")
-    return path
-
-
-def start(name, *command):
-    log = open(os.path.join(tmp, name + ".log"), "w")
-    running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
-    log.close()
-
-
-def agent(capture, since):
-    """An agent that plays it; its address."""
-    start(capture, BUILD + "/agent/xenscoped", "--config=/dev/null", "--replay=" + cut(capture, since), "--step=1",
-          "--state_dir=%s/%s" % (tmp, capture), "--socket=", "--xapi_socket=", "--control_socket=", "--rrdd_dir=",
-          "--listen=127.0.0.1:0")
-    for _ in range(100):
-        m = re.search(r"listening on http://([\d.:]+)/", read("%s/%s.log" % (tmp, capture)))
-        if m:
-            return m.group(1)
-        time.sleep(0.1)
-    raise OSError(read("%s/%s.log" % (tmp, capture)))
-
-
 def prometheus(targets):
     """A Prometheus that scrapes them each second; its URL."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % s.getsockname()[1]
+    address = "127.0.0.1:%d" % free_port()
     with open(tmp + "/prometheus.yml", "w") as f:
         json.dump({"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
                    "rule_files": [os.path.abspath(RULES) + "/xenscope_*.yml"],
@@ -175,15 +134,13 @@ def main():
         wrong = list(faults(board))
         ok(not wrong, "%s.json is a dashboard: %d panels, each in its place and with queries" %
            (name, len(board["panels"])), "\n".join(wrong))
-    check_queries(boards, prometheus([agent(*c) for c in CAPTURES.items()]))
+    check_queries(boards, prometheus([
+        agent(BUILD, name, cut("%s/tests/captures/%s.jsonl" % (SRC, name), since, speed=SPEED))
+        for name, since in CAPTURES.items()]))
 
 
 try:
     main()
 finally:
-    for p in running:
-        p.terminate()
-    for p in running:
-        p.wait()
-    shutil.rmtree(tmp)
+    playing.end()
 tap.end()
