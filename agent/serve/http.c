@@ -24,6 +24,7 @@
 #define STREAM_BLOCK (16u * 1024) /* of a body that is made while it is sent */
 #define STATUS_CLASSES 6
 #define MAX_TURNS 8		  /* of libmicrohttpd before others get their turn */
+#define FULL_SECONDS 1.0	  /* until it looks again whether one that was full has room */
 
 /* Names of Dom0's libmicrohttpd, 0.9.33, and of the present. */
 #if MHD_VERSION < 0x00097002
@@ -397,22 +398,40 @@ set_timer(struct http *h, double seconds, const struct tick *now)
 	h->due = now->mono + seconds;
 }
 
-/* libmicrohttpd's epoll set is edge-triggered: while it says 0 ms, it has work that no event
- * announces. */
+/* Whether it has, or may have, as many connections as it takes. */
+static bool
+is_full(struct MHD_Daemon *d)
+{
+#ifdef INFO_CONNECTIONS
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(d, INFO_CONNECTIONS);
+
+	return info && info->num_connections >= MAX_CONNECTIONS;
+#else
+	return d != NULL;
+#endif
+}
+
+/* libmicrohttpd's epoll set is edge-triggered: while it says 0 ms, it has work that no event announces. One that is full
+ * does not listen, and begins again only in the turn after the one in which connections ended, which no event announces,
+ * either. */
 static void
 run(struct http *h, const struct tick *now)
 {
 	for (size_t i = 0; i < h->n; i++) {
 		unsigned long long ms;
-		int timed, turns = 0;
+		int turns = 0, empty = 0;
+		bool full, timed, again;
 
 		do {
+			full = is_full(h->daemon[i]);
 			(void) MHD_run(h->daemon[i]);
 			ms = 0;
 			timed = MHD_get_timeout(h->daemon[i], &ms) == MHD_YES;
-		} while (timed && ms == 0 && ++turns < MAX_TURNS);
-		if (timed)
-			set_timer(h, MAX((double) ms / 1000, 0.001), now);
+			empty = timed ? 0 : empty + 1;
+			again = timed ? ms == 0 : full && empty == 1;
+		} while (again && ++turns < MAX_TURNS);
+		if (timed || again)
+			set_timer(h, MIN(MAX((double) ms / 1000, 0.001), full ? FULL_SECONDS : IDLE_SECONDS), now);
 	}
 	visits_sweep(h->visits, now);
 }

@@ -239,23 +239,50 @@ test_refused(void)
 	ok(strncmp(a, "HTTP/1.1 200", 12) == 0, "after all that the server still answers");
 }
 
-static void
-test_many(void)
+/* A client that has said no more than this yet. */
+static int
+dawdling(const char *said)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	    .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0)
+		abort();
+	(void) !send(fd, said, strlen(said), MSG_NOSIGNAL);
+	return fd;
+}
+
+/* More than there is room for; those that are let in after they have gone hold a place for IDLE_SECONDS. */
+static void
+test_flood(void)
+{
+	int fd[40];
+	unsigned status = 0;
+	char *body = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = dawdling("GET /he");
+	(void) poll(NULL, 0, 50);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		(void) close(fd[i]);
+	ok(http_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
+	    "who comes after a flood that has gone is answered");
+	free(body);
+}
+
+static void
+test_many(void)
+{
 	int fd[20];
 	unsigned status = 0;
 	char *body = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
-		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (connect(fd[i], (struct sockaddr *) &a, sizeof(a)) < 0)
-			abort();
-		(void) !send(fd[i], "GET /he", 7, MSG_NOSIGNAL);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = dawdling("GET /he");
 	ok(http_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
 	    "clients that dawdle hold nobody up");
 	free(body);
@@ -536,6 +563,7 @@ main(void)
 	test_headers();
 	test_refused();
 	test_many();
+	test_flood();
 	test_selected();
 	test_self();
 	test_client_of_ours();
