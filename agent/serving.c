@@ -83,12 +83,13 @@ serving_start(const struct config *config, struct loop *loop, bool patient, stru
 	return 0;
 }
 
-/* The process first: when the link ends it would be left alone with stale figures. */
+/* The process first: when the link ends it would be left alone with stale figures. It has nothing to finish, and one that
+ * somebody has taken over or stopped could let every other signal wait, and us with it. */
 static void
 stop(struct serving *s)
 {
 	if (s->pid > 0) {
-		(void) kill(s->pid, SIGTERM);
+		(void) kill(s->pid, SIGKILL);
 		(void) waitpid(s->pid, NULL, 0);
 	}
 	s->pid = 0;

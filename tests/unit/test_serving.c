@@ -95,6 +95,21 @@ test_exchange(const char *file)
 	ok(comes("/api/v1/migrations", "\"m-7\""), "and the migrations that are under way");
 }
 
+/* One that takes no signal but those that cannot be blocked. */
+static void
+test_stopped(const char *file)
+{
+	pid_t first = child();
+
+	if (kill(first, SIGSTOP) < 0 || file_replace(file, "# nobody yet\n") < 0)
+		abort();
+	(void) alarm(20); /* that would be the end of the test */
+	sample();
+	(void) alarm(0);
+	ok(child() > 0 && child() != first, "one that stands still does not hold up its parent");
+	ok(comes("/api/v1/host", "xen_version"), "and another one serves");
+}
+
 static void
 test_killed(void)
 {
@@ -146,6 +161,7 @@ main(void)
 	sample();
 	ok(comes("/api/v1/migrations", "\"m-7\""), "a migration under way is shown");
 	test_exchange(file);
+	test_stopped(file);
 	test_killed();
 	serving_end(serving);
 	ok(child() == 0, "it ends");
