@@ -11,7 +11,7 @@
 
 #define HEALTHY_STEPS 3	   /* samples that may be missing */
 #define HEALTHY_SECONDS 10 /* and what a loaded host may take longer */
-#define STALE "the agent has gone, its last sample is %.0f s old; start it again: systemctl start xenscope"
+#define STALE "the agent has gone, its last sample is %.0f s old; start it again: systemctl start xenscoped"
 
 void
 route_health(const struct request *q, struct reply *ret)
