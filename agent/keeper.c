@@ -24,7 +24,8 @@
 struct keeper {
 	char *dir; /* state_dir/public */
 	gid_t gid;
-	int lock; /* on the directory: two agents would write the same files */
+	int lock; /* locked: two agents would write the same files */
+	int sign; /* the directory, locked for the serve half of an agent that was killed to see */
 	struct store *store;
 	struct retention retention;
 	struct journal *journal;
@@ -58,25 +59,40 @@ make_directory(struct keeper *k, const struct config *config)
 	return 0;
 }
 
+/* Whoever can open a file can lock it, so this one is for the user of the agent alone. */
 static int
-lock_directory(struct keeper *k)
+lock_others_out(struct keeper *k, const struct config *config)
 {
+	_cleanup_(freep) char *path = keeper_lock_path(config);
 	int r = 0;
 
-	k->lock = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (k->lock < 0)
+	k->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (k->lock < 0 || flock(k->lock, LOCK_EX | LOCK_NB) < 0)
 		r = -errno;
-	/* the serve half of an agent that was killed holds it for moments, to look for us */
-	for (int i = 0; i < 5 && r == 0 && flock(k->lock, LOCK_EX | LOCK_NB) < 0; i++) {
-		r = errno == EWOULDBLOCK && i < 4 ? 0 : -errno;
-		(void) poll(NULL, 0, 10);
-	}
 	if (r == -EWOULDBLOCK)
 		log_err("agent", "another xenscoped writes in %s: end it, or choose another place with --state-dir=DIR",
 		    k->dir);
 	else if (r < 0)
-		log_err("agent", "%s: %s", k->dir, strerror(-r));
+		log_err("agent", "%s: %s", path, strerror(-r));
 	return r;
+}
+
+/* The serve half that an agent left, which sees nothing but this directory, looks for it (half.c), and holds it for moments
+ * meanwhile. */
+static void
+show_presence(struct keeper *k)
+{
+	int r = -1;
+
+	k->sign = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 5 && r < 0; i++) {
+		r = flock(k->sign, LOCK_EX | LOCK_NB);
+		if (r < 0)
+			(void) poll(NULL, 0, 10);
+	}
+	if (r < 0)
+		log_warn("agent", "somebody has locked %s: the serving process of an agent that was killed will not make "
+		    "room", k->dir);
 }
 
 /* --- the journal --- */
@@ -176,12 +192,18 @@ trim_journal(struct keeper *k, const struct tick *now)
 		    strerror(-r), k->dir);
 }
 
+char *
+keeper_lock_path(const struct config *config)
+{
+	return xasprintf("%s/lock", config_text(config, OPTION_state_dir));
+}
+
 struct keeper *
 keeper_new(void)
 {
 	struct keeper *k = xcalloc(1, sizeof(*k));
 
-	k->lock = -1;
+	k->lock = k->sign = -1;
 	k->last_seen = NAN;
 	return k;
 }
@@ -196,9 +218,11 @@ keeper_open(struct keeper *k, const struct config *config, struct migrations *m)
 	    .bytes = config_number(config, OPTION_journal_size) << 20};
 	r = make_directory(k, config);
 	if (r == 0)
-		r = lock_directory(k);
-	if (r == 0)
+		r = lock_others_out(k, config);
+	if (r == 0) {
+		show_presence(k);
 		r = open_journal(k);
+	}
 	if (r == 0 && (r = store_open(k->dir, (unsigned) config_number(config, OPTION_step), k->gid, &k->store)) < 0)
 		log_err("store", "cannot open the RRD files in %s: %s", k->dir, strerror(-r));
 	return r;
@@ -215,6 +239,7 @@ keeper_free(struct keeper *k)
 		record_done(&k->unsaved[i]);
 	journal_close(k->journal);
 	store_close(k->store);
+	closep(&k->sign);
 	closep(&k->lock);
 	free(k->dir);
 	free(k);

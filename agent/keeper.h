@@ -19,6 +19,9 @@ void keeper_free(struct keeper *k);
  * lately; records that m ends at once are kept, too. -errno, said in the log. */
 int keeper_open(struct keeper *k, const struct config *config, struct migrations *m);
 
+/* The file that the agent keeps locked; the caller frees it. */
+char *keeper_lock_path(const struct config *config);
+
 /* A record that has changed: noted, or finished. One that cannot be written is kept in memory, up to a limit, and
  * tried again with each sample. */
 void keeper_record(struct keeper *k, enum record_change change, const struct migration_record *r);

@@ -11,6 +11,7 @@
 #include "agent.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "keeper.h"
 
 #define REPLAY_PERIOD 0.05 /* seconds between two looks into a capture */
 
@@ -358,12 +359,12 @@ record_end(void *arg, uint32_t events, const struct tick *now)
 	loop_stop(run->loop, 0);
 }
 
-/* Xen's trace has one reader. Where an agent runs here it is that one; the directory that it has locked tells. */
+/* Xen's trace has one reader. Where an agent runs here it is that one; the file that it has locked tells. */
 static bool
 is_alone(const struct config *config)
 {
-	_cleanup_(freep) char *dir = xasprintf("%s/public", config_text(config, OPTION_state_dir));
-	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(freep) char *path = keeper_lock_path(config);
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool alone = fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0;
 
 	if (!alone)
