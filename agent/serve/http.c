@@ -17,7 +17,7 @@
 #include "serve/kept.h"
 #include "serve/visits.h"
 
-#define MAX_CONNECTIONS 30u	  /* of each socket */
+#define MAX_CONNECTIONS 64u	  /* of each socket */
 #define IDLE_SECONDS 15u	  /* until a connection that stands still is closed */
 #define MAX_REQUEST (16u * 1024)  /* request line, headers and libmicrohttpd's own needs */
 #define MAX_IN_FLIGHT (48u << 20) /* bytes of replies that clients have not yet taken */

@@ -13,7 +13,7 @@
 #include "base/util.h"
 #include "config/config.h"
 
-#define MAX_FILES 320 /* descriptors of the serve half: 30 connections of each socket, and what it reads */
+#define MAX_FILES 592 /* descriptors of the serve half: 64 connections of each of 8 sockets, and what it reads */
 #define MAX_CAPABILITY 63
 #define FALLBACK "nobody"
 

@@ -254,11 +254,32 @@ dawdling(const char *said)
 	return fd;
 }
 
+/* As many as a browser or two and some programs hold, each with a connection that it keeps. */
+static void
+test_keepers(void)
+{
+	int fd[60];
+	char answer[32];
+	size_t answered = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = dawdling("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		struct pollfd p = {.fd = fd[i], .events = POLLIN};
+
+		answered += poll(&p, 1, 2000) == 1 && recv(fd[i], answer, sizeof(answer), 0) > 12 &&
+			    strncmp(answer, "HTTP/1.1 200", 12) == 0;
+	}
+	ok(answered == ARRAY_SIZE(fd), "sixty clients that keep their connections are all answered: %zu", answered);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		(void) close(fd[i]);
+}
+
 /* More than there is room for; those that are let in after they have gone hold a place for IDLE_SECONDS. */
 static void
 test_flood(void)
 {
-	int fd[40];
+	int fd[75];
 	unsigned status = 0;
 	char *body = NULL;
 	size_t n = 0;
@@ -563,6 +584,7 @@ main(void)
 	test_headers();
 	test_refused();
 	test_many();
+	test_keepers();
 	test_flood();
 	test_selected();
 	test_self();
