@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "keeper.h"
+#include "serve/rights.h"
 
 #define REPLAY_PERIOD 0.05 /* seconds between two looks into a capture */
 
@@ -143,6 +144,15 @@ probe_xen(void)
 	return open_xen(&hv, &note);
 }
 
+static void
+bound_rights(void)
+{
+	int r = rights_bound();
+
+	if (r < 0)
+		log_warn("agent", "the bounding set of capabilities cannot be reduced: %s", strerror(-r));
+}
+
 static int
 start_live(struct run *run)
 {
@@ -160,6 +170,7 @@ start_live(struct run *run)
 	if (r == 0)
 		r = observe(run, note, true);
 	if (r >= 0) {
+		bound_rights();
 		agent_control(run->agent, run->loop);
 		agent_publish(run->agent, false);
 	}

@@ -17,6 +17,18 @@
 #define MAX_CAPABILITY 63
 #define FALLBACK "nobody"
 
+#ifndef CAP_PERFMON /* Linux 5.8 */
+#define CAP_PERFMON 38
+#define CAP_BPF 39
+#endif
+
+#define BIT(capability) (1ULL << (capability))
+
+/* Those of xenscoped.service, which tells what each is for. */
+#define ROOT_HALF                                                                                                  \
+	(BIT(CAP_SYS_ADMIN) | BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_NET_ADMIN) | BIT(CAP_KILL) |               \
+	    BIT(CAP_CHOWN) | BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP) | BIT(CAP_SYS_CHROOT))
+
 int
 user_find(const struct config *config, struct user *ret)
 {
@@ -43,12 +55,12 @@ drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-/* So that no program could have them again. */
+/* So that no program could have them again; keep: a bit for each that one may. */
 static int
-drop_bounding_set(void)
+drop_bounding_set(unsigned long long keep)
 {
 	for (unsigned long c = 0; c <= MAX_CAPABILITY; c++)
-		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+		if (!(keep & BIT(c)) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
 			return errno == EINVAL
 				   ? 0
 				   : -errno; /* the first that this kernel does not know */
@@ -61,6 +73,12 @@ set_limit(int what, rlim_t value)
 	struct rlimit l = {.rlim_cur = value, .rlim_max = value};
 
 	return setrlimit(what, &l) < 0 ? -errno : 0;
+}
+
+int
+rights_bound(void)
+{
+	return geteuid() == 0 ? drop_bounding_set(ROOT_HALF) : 0;
 }
 
 int
@@ -84,7 +102,7 @@ become(const struct user *user, const char **ret_step)
 	int r;
 
 	*ret_step = "the bounding set of capabilities";
-	r = drop_bounding_set();
+	r = drop_bounding_set(0);
 	if (r < 0)
 		return r;
 	*ret_step = "setgroups, setgid, setuid";

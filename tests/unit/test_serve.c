@@ -388,6 +388,35 @@ test_local_token(void)
 }
 #endif
 
+/* In a process of its own, as it cannot be undone. */
+static void
+test_bound(void)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		ok(1, "the root half's bounding set # SKIP the test does not run as root");
+		return;
+	}
+	(void) fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		char *text = status_of(getpid(), "CapBnd:");
+		unsigned long long before = strtoull(text, NULL, 16), after;
+
+		free(text);
+		if (rights_bound() < 0)
+			_exit(1);
+		text = status_of(getpid(), "CapBnd:");
+		after = strtoull(text, NULL, 16);
+		free(text);
+		_exit(after == (before & 0x000000c0002411e1ULL) ? 0 : 2);
+	}
+	ok(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	    "what the root half starts can have the unit's ten capabilities and no others: %d", WEXITSTATUS(status));
+}
+
 static void
 test_user(void)
 {
@@ -414,6 +443,7 @@ main(void)
 	test_unix();
 	test_activation();
 	test_user();
+	test_bound();
 	test_start();
 #ifdef HAVE_GNUTLS
 	test_local_token();
