@@ -2,6 +2,7 @@
 #include <config.h>
 #include "serve/json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -15,7 +16,8 @@
 
 struct listing {
 	yajl_gen g;
-	uint64_t since, limit, n;
+	uint64_t since, before, limit, n;
+	uint64_t last; /* number of the last one shown */
 	uint32_t kinds;	      /* only those, a bit each; 0: all */
 	char uuid[UUID_SIZE]; /* only those; "": all */
 	bool truncated;
@@ -40,6 +42,8 @@ add_line(void *arg, uint64_t seq, const char *line, size_t n)
 
 	if (seq <= l->since)
 		return false;
+	if (seq >= l->before)
+		return true;
 	event = json_loadb(line, n, 0, NULL);
 	if (json_is_object(event) && is_wanted(l, event)) {
 		l->truncated = l->n == l->limit;
@@ -47,6 +51,7 @@ add_line(void *arg, uint64_t seq, const char *line, size_t n)
 			/* yajl writes the text of a number as it is, with the comma where one is due */
 			(void) yajl_gen_number(l->g, line, n);
 			l->n++;
+			l->last = seq;
 		}
 	}
 	json_decref(event);
@@ -63,10 +68,11 @@ void
 route_events(const struct request *q, struct reply *ret)
 {
 	const struct sample *s = require_sample(q, ret);
-	struct listing l = {.limit = DEFAULT_LIMIT};
+	struct listing l = {.before = INT64_MAX, .limit = DEFAULT_LIMIT};
 	int r;
 
 	if (!s || !request_uuid(q, ret, l.uuid) || !param_number(q, ret, "since", 0, INT64_MAX, &l.since) ||
+	    !param_number(q, ret, "before", 1, INT64_MAX, &l.before) ||
 	    !param_number(q, ret, "limit", 1, MAX_LIMIT, &l.limit) || !param_words(q, ret, "kind", &kinds, &l.kinds))
 		return;
 	l.g = gen_begin(s, &ret->body);
@@ -76,6 +82,7 @@ route_events(const struct request *q, struct reply *ret)
 	(void) yajl_gen_array_close(l.g);
 	gen_string(l.g, "truncated");
 	(void) yajl_gen_bool(l.g, l.truncated);
+	gen_value(l.g, "next", l.truncated ? (double) l.last : NAN);
 	gen_end(l.g, &ret->body);
 	if (r < 0)
 		problem(q, ret, 500, "the file of events cannot be read: %s", strerror(-r));

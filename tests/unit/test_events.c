@@ -97,11 +97,16 @@ test_answers(void)
 	ok(ask("since", "9") == 200 && lists("", false), "none are after the newest");
 	ok(ask("limit", "2") == 200 && lists("5 3 ", true), "limit: and it says that there are more");
 	ok(ask("limit", "4") == 200 && lists("5 3 2 1 ", false), "or that there are none");
+	ok(ask("limit", "2") == 200 && json_integer_value(json_object_get(body, "next")) == 3,
+	    "next: before which number the following page begins");
+	ok(ask("before", "3") == 200 && lists("2 1 ", false) && json_is_null(json_object_get(body, "next")),
+	    "before: that page, which is the last one");
+	ok(ask("before", "1") == 200 && lists("", false), "nothing is before the first");
 	ok(ask("kind", "feature_changed") == 200 && lists("1 ", false), "kind: and no text passes for one");
 	ok(ask("kind", "migration_started,feature_changed") == 200 && lists("2 1 ", false), "several kinds");
 	ok(ask("uuid", GUEST) == 200 && lists("3 2 ", false), "uuid: only that guest's");
 	ok(is_problem("since", "x", "since takes"), "since takes a number");
-	ok(is_problem("limit", "0", "limit takes"), "as limit does");
+	ok(is_problem("limit", "0", "limit takes") && is_problem("before", "x", "before takes"), "as limit and before do");
 	ok(is_problem("kind", "other", "tracking_left_on"), "another kind is refused, and all are listed");
 	ok(is_problem("uuid", "x", "uuid takes"), "as is what is no uuid");
 	notice_log_close(l);
