@@ -9,7 +9,10 @@
 
 static const char page_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/* Of what is no page, should a browser be made to show it as one; a picture has styles of its own. */
+static const char data_policy[] = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /* xapi's proxy keeps a body only of status 200, so that an error's text must stand in a header as well. */
 static void
@@ -40,8 +43,8 @@ headers_add(struct MHD_Response *r, const struct reply *reply, const char *etag,
 	}
 	if (gzip)
 		(void) MHD_add_response_header(r, "Content-Encoding", "gzip");
-	if (reply->page || strncmp(reply->type, "text/html", 9) == 0)
-		(void) MHD_add_response_header(r, "Content-Security-Policy", page_policy);
+	(void) MHD_add_response_header(r, "Content-Security-Policy",
+	    reply->page || strncmp(reply->type, "text/html", 9) == 0 ? page_policy : data_policy);
 	if (reply->allow)
 		(void) MHD_add_response_header(r, "Allow", reply->allow);
 	if (reply->location)

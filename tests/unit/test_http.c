@@ -175,11 +175,13 @@ test_headers(void)
 	ok(strncmp(a, "HTTP/1.1 200 OK\r\n", 17) == 0, "a page is served");
 	ok(strstr(a, "\r\nContent-Security-Policy: default-src 'none'; "),
 	    "with a content security policy");
+	ok(strstr(a, "; frame-ancestors 'none'\r\n"), "no other page may show it as its own");
 	ok(headers_have_one_colon(a), "no header has a second colon");
 	ok(!strstr(a, "chunked") && strstr(a, "\r\nContent-Length: "), "and a length");
 	a = say("GET /api/v1/host HTTP/1.1" CLOSE);
 	ok(strstr(a, "\r\nContent-Type: application/json\r\n") &&
 		strstr(a, "\r\nX-Content-Type-Options: nosniff\r\n") &&
+		strstr(a, "\r\nContent-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; frame-anc") &&
 		strstr(a, "\r\nCache-Control: no-store\r\n") && headers_have_one_colon(a),
 	    "an answer of the API has its headers");
 	a = say("HEAD /api/v1/host HTTP/1.1" CLOSE);
