@@ -204,12 +204,7 @@ check_parameters(const struct request *q, const struct route *route, struct repl
 static void
 not_found(const struct request *q, struct reply *ret)
 {
-	struct strbuf known = {NULL, 0, 0};
-
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(routes); i++)
-		strbuf_printf(&known, "%s%s", i ? ", " : "", routes[i].path);
-	problem(q, ret, 404, "there is nothing at this path; there is %s", known.text);
-	strbuf_done(&known);
+	problem(q, ret, 404, "there is nothing at this path; /openapi.json tells what there is");
 }
 
 static const struct route *

@@ -111,7 +111,7 @@ add(struct domain_fields *f, const char *name)
 }
 
 bool
-domain_fields_parse(const char *list, struct domain_fields *ret)
+domain_fields_parse(const char *list, struct domain_fields *ret, const char **ret_wrong)
 {
 	struct domain_fields f = {.member = {false}};
 
@@ -123,6 +123,7 @@ domain_fields_parse(const char *list, struct domain_fields *ret)
 		size_t n = strcspn(list, ",");
 		char name[MAX_NAME];
 
+		*ret_wrong = list;
 		if (n >= sizeof(name))
 			return false;
 		str_copy(name, n + 1, list);

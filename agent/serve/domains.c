@@ -83,14 +83,15 @@ static bool
 read_fields(const struct request *q, struct reply *ret, struct domain_fields *fields)
 {
 	struct strbuf list = {NULL, 0, 0};
+	const char *wrong = "";
 
-	if (domain_fields_parse(request_parameter(q, "fields"), fields))
+	if (domain_fields_parse(request_parameter(q, "fields"), fields, &wrong))
 		return true;
 	domain_fields_list(&list);
 	problem_of(q, ret, "fields",
-	    "fields takes, joined by commas, %s and names of a domain's metrics, of which metrics is all; "
+	    "\"%.*s\": fields takes, joined by commas, %s and names of a domain's metrics, of which metrics is all; "
 	    "/api/v1/metrics-reference lists them",
-	    list.text);
+	    (int) MIN(strcspn(wrong, ","), (size_t) 64), wrong, list.text);
 	strbuf_done(&list);
 	return false;
 }
@@ -185,9 +186,10 @@ route_features(const struct request *q, struct reply *ret)
 	const struct sample *s = require_sample(q, ret);
 	const struct feature_report *r;
 	struct domain_fields fields;
+	const char *wrong;
 	yajl_gen g;
 
-	if (!s || !domain_fields_parse("uuid,name,domid,kind,features,cr4_read", &fields))
+	if (!s || !domain_fields_parse("uuid,name,domid,kind,features,cr4_read", &fields, &wrong))
 		return;
 	r = &s->features;
 	g = gen_begin(s, &ret->body);

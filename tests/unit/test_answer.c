@@ -412,7 +412,7 @@ test_requests(void)
 	char path[MAX_PATH + 10], query[MAX_QUERY + 10];
 
 	(void) ask("/api/v1/hosts", "");
-	ok(is_problem(404, "/api/v1/host, "), "an unknown path: 404 with the known ones");
+	ok(is_problem(404, "/openapi.json tells"), "an unknown path: 404 with the way to the known ones");
 	(void) ask("/api/v1/domains/a/b", "");
 	ok(is_problem(404, "nothing at this path"), "a path too deep: 404");
 	(void) ask("/api/v1/host", "x=1");
