@@ -11,7 +11,7 @@
 #include "base/util.h"
 #include "serve/wire.h"
 
-#define MAX_QUEUED 64 /* records of different migrations that wait; then the oldest is dropped */
+#define MAX_QUEUED 64 /* records of different migrations that wait; then one is dropped */
 #define MAX_PARTS 6
 
 /* A run of elements of one kind; data is NULL for an end mark. */
@@ -211,6 +211,16 @@ link_send_sample(struct link_writer *w, const struct sample *s)
 	pump(w);
 }
 
+/* The oldest of a migration under way, since of that more will come; else the oldest. */
+static size_t
+least_needed(const struct link_writer *w)
+{
+	for (size_t i = 0; i < w->n_queued; i++)
+		if (w->queue[i].result == RESULT_RUNNING)
+			return i;
+	return 0;
+}
+
 /* Room at the end of the queue. A newer state of the same migration takes the place of the older
  * one. */
 static struct migration_record *
@@ -222,9 +232,11 @@ queue_slot(struct link_writer *w, const char *id)
 			return &w->queue[i];
 		}
 	if (w->n_queued == MAX_QUEUED) {
-		record_done(&w->queue[0]);
+		size_t i = least_needed(w);
+
+		record_done(&w->queue[i]);
 		w->n_queued--;
-		memmove(w->queue, w->queue + 1, w->n_queued * sizeof(*w->queue));
+		memmove(w->queue + i, w->queue + i + 1, (w->n_queued - i) * sizeof(*w->queue));
 		w->dropped++;
 		complain(&w->full, "link",
 		    "the serving process is slow: states of migrations are dropped");

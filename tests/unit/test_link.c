@@ -200,6 +200,30 @@ test_slow_reader(void)
 	sample_free(s);
 }
 
+/* Nothing more comes of a migration that has ended, so a word of it that is lost leaves it under way for ever. */
+static void
+test_slow_reader_of_ends(void)
+{
+	struct sample *s = made_up_sample(1000);
+	struct migration_record r;
+	size_t ended = 0;
+
+	setup();
+	for (unsigned i = 0; i < 100; i++) {
+		link_send_sample(writer, s);
+		made_up_record(&r, i, 1);
+		r.result = i >= 10 && i < 20 ? RESULT_COMPLETED : RESULT_RUNNING;
+		link_send_record(writer, &r);
+		record_done(&r);
+	}
+	exchange();
+	for (size_t i = 0; i < seen.n_records; i++)
+		ended += seen.record[i]->result == RESULT_COMPLETED;
+	ok(ended == 10 && seen.n_records < 100, "a slow reader hears of each migration that has ended: %zu", ended);
+	teardown();
+	sample_free(s);
+}
+
 static void
 test_end(void)
 {
@@ -393,6 +417,7 @@ main(void)
 	test_sample();
 	test_record();
 	test_slow_reader();
+	test_slow_reader_of_ends();
 	test_end();
 	test_hostile_content();
 	test_hostile_order();
