@@ -13,6 +13,7 @@
 #define BUSY (-1) /* how it ended: not yet */
 #define GONE (-2) /* the drawer has ended */
 #define NOBODY (-3) /* there never was one */
+#define CLOGGED (-4) /* the drawer could not be told */
 
 struct drawing {
 	struct drawing *next; /* older */
@@ -27,7 +28,8 @@ struct drawing {
 
 struct drawings {
 	struct loop *loop;
-	int fd; /* 0: none; -1: it has ended */
+	int fd; /* -1: there is none */
+	bool had; /* there was one */
 	drawings_fn *drawn;
 	void *arg;
 	struct drawing *newest;
@@ -112,32 +114,41 @@ ended(struct drawing *x, int how)
 static void
 lose_drawer(struct drawings *d)
 {
-	if (d->fd > 0) {
+	if (d->fd >= 0) {
 		loop_remove(d->loop, d->fd);
-		(void) close(d->fd);
-		d->fd = -1;
+		closep(&d->fd);
 	}
 	for (struct drawing *x = d->newest; x; x = x->next)
 		if (x->end == BUSY)
 			ended(x, GONE);
 }
 
-/* Hands over the one that has waited longest, if the drawer is idle. */
+static struct drawing *
+waited_longest(const struct drawings *d)
+{
+	struct drawing *longest = NULL;
+
+	for (struct drawing *x = d->newest; x; x = x->next)
+		if (x->end == BUSY)
+			longest = x;
+	return longest;
+}
+
+/* Hands over the one that has waited longest, if the drawer is idle. One that cannot be handed over for want of memory
+ * costs this picture, not the drawer. */
 static void
 ask_next(struct drawings *d)
 {
-	struct drawing *next = NULL;
+	struct drawing *next;
 
-	if (asked(d))
-		return;
-	for (struct drawing *x = d->newest; x; x = x->next)
-		if (x->end == BUSY)
-			next = x;
-	if (!next)
-		return;
-	next->asked = true;
-	if (send(d->fd, next->request.text, next->request.n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		lose_drawer(d);
+	while (!asked(d) && (next = waited_longest(d)) != NULL) {
+		if (send(d->fd, next->request.text, next->request.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			next->asked = true;
+		else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == EINTR)
+			ended(next, CLOGGED);
+		else
+			lose_drawer(d);
+	}
 }
 
 /* One packet of the drawer. False: there is none, or the drawer has gone. */
@@ -160,7 +171,7 @@ read_packet(struct drawings *d)
 		lose_drawer(d);
 	else
 		strbuf_add(&x->picture, packet + 1, (size_t) n - 1);
-	return d->fd > 0;
+	return d->fd >= 0;
 }
 
 static void
@@ -171,7 +182,7 @@ on_drawer(void *arg, uint32_t events, const struct tick *now)
 	(void) events;
 	while (read_packet(d))
 		;
-	if (d->fd > 0)
+	if (d->fd >= 0)
 		ask_next(d);
 	trim(d);
 	d->drawn(d->arg, now);
@@ -184,10 +195,11 @@ drawings_new(struct loop *loop, int drawer, drawings_fn *drawn, void *arg, struc
 	int r;
 
 	d->loop = loop;
-	d->fd = drawer;
+	d->had = drawer > 0;
+	d->fd = d->had ? drawer : -1;
 	d->drawn = drawn;
 	d->arg = arg;
-	r = drawer > 0 ? loop_add(loop, drawer, EPOLLIN, on_drawer, d) : 0;
+	r = d->had ? loop_add(loop, drawer, EPOLLIN, on_drawer, d) : 0;
 	if (r < 0) {
 		(void) close(drawer);
 		free(d);
@@ -267,6 +279,9 @@ refuse(const struct request *q, int end, struct reply *ret)
 		problem(q, ret, 503, "the process that draws pictures has ended; it is there again when the agent is "
 		    "started again");
 		return;
+	case CLOGGED:
+		problem(q, ret, 503, "the process that draws pictures takes no more now; ask again in a moment");
+		return;
 	default:
 		problem(q, ret, 500, "xenscope-graph could not draw the picture; the agent's log says why");
 	}
@@ -276,8 +291,8 @@ bool
 drawings_reply(struct drawings *d, struct MHD_Connection *c, const struct request *q, struct drawing **x,
     struct reply *ret)
 {
-	if (!*x && d->fd <= 0) {
-		refuse(q, d->fd < 0 ? GONE : NOBODY, ret);
+	if (!*x && d->fd < 0) {
+		refuse(q, d->had ? GONE : NOBODY, ret);
 		return true;
 	}
 	if (!*x) {

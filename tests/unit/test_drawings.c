@@ -29,6 +29,7 @@ static uint16_t port;
 static pid_t server;
 static int link_fd, drawer; /* our ends */
 static struct loop *loop;
+static bool clogged; /* the server cannot tell its drawer anything until we have read */
 static struct link_writer *writer;
 static int client[CLIENTS];
 static char *body; /* of the last answer */
@@ -58,6 +59,8 @@ start(bool draws)
 	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0)
 		abort();
 	sockets.drawer = draws ? ends[0] : 0;
+	while (clogged && send(ends[0], "x", 1, MSG_DONTWAIT) > 0)
+		;
 	(void) fflush(stdout);
 	server = fork();
 	if (server == 0) {
@@ -303,6 +306,23 @@ test_too_large(void)
 	stop();
 }
 
+static void
+test_clogged(void)
+{
+	char byte;
+
+	ask(0, 910);
+	ok(answered(0) == 503 && says("in a moment"), "a picture that the drawer cannot be told of is refused");
+	while (recv(drawer, &byte, 1, MSG_DONTWAIT) > 0)
+		;
+	ask(0, 911);
+	ok(asked_for(3000) == 911, "the next one is drawn when there is room");
+	packet(PICTURE_PART, "x", 1);
+	end(PICTURE_DONE);
+	ok(answered(0) == 200, "and given");
+	stop();
+}
+
 int
 main(void)
 {
@@ -325,6 +345,11 @@ main(void)
 	start(true);
 	send_sample(s);
 	test_too_large();
+	clogged = true;
+	start(true);
+	send_sample(s);
+	test_clogged();
+	clogged = false;
 	start(false);
 	send_sample(s);
 	ask(0, 300);
