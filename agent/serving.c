@@ -27,6 +27,7 @@ struct serving {
 	pid_t pid; /* 0: it is away */
 	double started, restart_delay; /* seconds */
 	int restart_timer;
+	struct trouble unread; /* files of keys and tokens that are another than those in use */
 	struct view shown; /* of it the migrations under way, for a serve half that is started again */
 };
 
@@ -154,8 +155,12 @@ renew(struct serving *s)
 	const char *why = "";
 	int r = serve_renew(s->config, &s->sockets, &why);
 
-	if (r < 0)
+	if (r == -EAGAIN)
+		complain(&s->unread, "agent", "%s; the keys and tokens from before stay in use, will try again", why);
+	else if (r < 0)
 		log_err("agent", "%s; the keys and tokens from before stay in use", why);
+	else
+		complain_over(&s->unread, "agent", "reading keys and tokens");
 	if (r <= 0)
 		return;
 	log_info("agent", "the keys and tokens have changed and are in use");

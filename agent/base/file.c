@@ -17,11 +17,16 @@ int
 file_read(const char *path, size_t max, char **ret_text, size_t *ret_n)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : file_read_fd(fd, max, ret_text, ret_n);
+}
+
+int
+file_read_fd(int fd, size_t max, char **ret_text, size_t *ret_n)
+{
 	_cleanup_(freep) char *text = NULL;
 	size_t n = 0, room = 0;
 
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		ssize_t got;
 

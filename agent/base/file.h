@@ -11,6 +11,9 @@
  * -errno; -EFBIG: larger than max bytes. */
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_n);
 
+/* The same of an open file, from where it stands. */
+int file_read_fd(int fd, size_t max, char **ret_text, size_t *ret_n);
+
 /* Reads n bytes at an offset, going on after interruptions and short reads: how many there were, fewer where the
  * file ends. -errno. */
 ssize_t read_at(int fd, void *buf, size_t n, off_t at);

@@ -340,6 +340,13 @@ serve_sockets_close(struct serve_sockets *s)
 	s->secrets = NULL;
 }
 
+/* It is not for the files that they could not be read. */
+static bool
+is_passing(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EIO || error == -EINTR;
+}
+
 int
 serve_renew(const struct config *config, struct serve_sockets *s, const char **ret_why)
 {
@@ -349,6 +356,10 @@ serve_renew(const struct config *config, struct serve_sockets *s, const char **r
 	for (size_t i = 0; r == 0 && fresh && i < s->n; i++)
 		if (s->remote[i])
 			r = secrets_suffice(fresh, ret_why);
+	if (is_passing(r)) {
+		secrets_forget(s->secrets);
+		r = -EAGAIN;
+	}
 	if (r < 0 || !fresh) {
 		secrets_free(fresh);
 		return r;

@@ -3,6 +3,7 @@
 #include "serve/secrets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #ifdef HAVE_GNUTLS
@@ -57,16 +58,18 @@ static int
 read_one(const struct config *config, size_t file, struct stat *seen, char **ret)
 {
 	const char *path = path_of(config, file), *name = files[file].name;
+	_cleanup_(closep) int fd = -1;
 	int r;
 
 	memset(seen, 0, sizeof(*seen));
 	if (!*path)
 		return 0;
-	if (stat(path, seen) < 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, seen) < 0)
 		return fail(-errno, "%s: %s: %s", name, path, strerror(errno));
 	if (files[file].secret && (seen->st_mode & 0027))
 		return fail(-EPERM, "%s: %s can be read or written by others: chmod 600 %s", name, path, path);
-	r = file_read(path, files[file].max, ret, NULL);
+	r = file_read_fd(fd, files[file].max, ret, NULL);
 	return r < 0 ? fail(r, "%s: %s: %s", name, path, strerror(-r)) : 0;
 }
 
@@ -212,6 +215,12 @@ secrets_changed(struct secrets *s, const struct config *config)
 		s->seen[i] = now;
 	}
 	return changed;
+}
+
+void
+secrets_forget(struct secrets *s)
+{
+	memset(s->seen, 0xff, sizeof(s->seen));
 }
 
 void

@@ -25,6 +25,9 @@ int secrets_suffice(const struct secrets *s, const char **ret_why);
 /* Whether one of the files is another than the one that was looked at last. Looking at it is all that it does. */
 bool secrets_changed(struct secrets *s, const struct config *config);
 
+/* The next look finds them changed. */
+void secrets_forget(struct secrets *s);
+
 void secrets_free(struct secrets *s); /* accepts NULL */
 
 #endif

@@ -39,7 +39,7 @@ int serve_check(const struct config *config, const char **ret_where);
 void serve_sockets_close(struct serve_sockets *s);
 
 /* Reads the secrets again if their files have changed: 1; 0: they have not; -errno: what the files have now is not
- * good, as ret_why says, and the old ones stay. */
+ * good, as ret_why says, and the old ones stay; -EAGAIN: they could not be read for now, and are looked at again. */
 int serve_renew(const struct config *config, struct serve_sockets *s, const char **ret_why);
 
 /* Forks the serve half. In the child: rights dropped, files closed, serves until the link is closed, exits.

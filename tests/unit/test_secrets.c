@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "serve/secrets.h"
@@ -135,8 +136,10 @@ static void
 test_renew(void)
 {
 	struct serve_sockets s;
+	struct rlimit limit;
 	const char *why = "";
 
+	(void) getrlimit(RLIMIT_NOFILE, &limit);
 	set("listen", "");
 	set("socket", "");
 	set("xapi_socket", "");
@@ -150,6 +153,14 @@ test_renew(void)
 	put("tokens", "b:0000000000000000000000000000000000000000000000000000000000000000\n", 0600);
 	ok(serve_renew(&config, &s, &why) == 1 && strcmp(s.secrets->tokens.token[0].name, "b") == 0,
 	    "a good one is");
+	put("tokens", "c:0000000000000000000000000000000000000000000000000000000000000000\n", 0600);
+	limit.rlim_cur = 0;
+	(void) setrlimit(RLIMIT_NOFILE, &limit);
+	ok(serve_renew(&config, &s, &why) == -EAGAIN, "one that cannot be opened for want of descriptors is left: %s", why);
+	limit.rlim_cur = limit.rlim_max;
+	(void) setrlimit(RLIMIT_NOFILE, &limit);
+	ok(serve_renew(&config, &s, &why) == 1 && strcmp(s.secrets->tokens.token[0].name, "c") == 0,
+	    "and looked at again");
 	put("tokens", "", 0600);
 	set("local_token", "no");
 	set("tls_clients", "");
