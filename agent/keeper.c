@@ -77,8 +77,8 @@ lock_others_out(struct keeper *k, const struct config *config)
 	return r;
 }
 
-/* The serve half that an agent left, which sees nothing but this directory, looks for it (half.c), and holds it for moments
- * meanwhile. */
+/* The serve half that an agent left, which sees nothing but this directory, looks for it (half.c), and holds it for
+ * moments meanwhile. */
 static void
 show_presence(struct keeper *k)
 {
@@ -91,8 +91,9 @@ show_presence(struct keeper *k)
 			(void) poll(NULL, 0, 10);
 	}
 	if (r < 0)
-		log_warn("agent", "somebody has locked %s: the serving process of an agent that was killed will not make "
-		    "room", k->dir);
+		log_warn("agent",
+		    "somebody has locked %s: the serving process of an agent that was killed will not make room",
+		    k->dir);
 }
 
 /* --- the journal --- */

@@ -84,8 +84,8 @@ serving_start(const struct config *config, struct loop *loop, bool patient, stru
 	return 0;
 }
 
-/* The process first: when the link ends it would be left alone with stale figures. It has nothing to finish, and one that
- * somebody has taken over or stopped could let every other signal wait, and us with it. */
+/* The process first: when the link ends it would be left alone with stale figures. It has nothing to finish, and one
+ * that somebody has taken over or stopped could let every other signal wait, and us with it. */
 static void
 stop(struct serving *s)
 {

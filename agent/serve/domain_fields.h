@@ -13,7 +13,8 @@ struct domain_fields {
 	bool metric[METRIC_COUNT];
 };
 
-/* A list of members and metrics, joined by commas; NULL: all. False: *ret_wrong, up to a comma or its end, is neither. */
+/* A list of members and metrics, joined by commas; NULL: all. False: *ret_wrong, up to a comma or its end, is
+ * neither. */
 bool domain_fields_parse(const char *list, struct domain_fields *ret, const char **ret_wrong);
 /* The members there are, joined by commas. */
 void domain_fields_list(struct strbuf *b);

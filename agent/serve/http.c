@@ -411,9 +411,9 @@ is_full(struct MHD_Daemon *d)
 #endif
 }
 
-/* libmicrohttpd's epoll set is edge-triggered: while it says 0 ms, it has work that no event announces. One that is full
- * does not listen, and begins again only in the turn after the one in which connections ended, which no event announces,
- * either. */
+/* libmicrohttpd's epoll set is edge-triggered: while it says 0 ms, it has work that no event announces. One that is
+ * full does not listen, and begins again only in the turn after the one in which connections ended, which no event
+ * announces, either. */
 static void
 run(struct http *h, const struct tick *now)
 {

@@ -19,7 +19,8 @@ struct user {
 /* -ENOENT: not even nobody. */
 int user_find(const struct config *config, struct user *ret);
 
-/* For the root half, also where no unit does it: the programs that it starts get no capabilities but its own ten. -errno. */
+/* For the root half, also where no unit does it: the programs that it starts get no capabilities but its own ten.
+ * -errno. */
 int rights_bound(void);
 
 /* For good: root directory, user, groups, capabilities, what exec and fork could give back, limits.

@@ -120,9 +120,8 @@ static char *
 raw(const char *text, size_t n)
 {
 	static char answer[65536];
-	struct sockaddr_in a = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	    .sin_port = htons(port)};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
 	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	size_t got = 0;
@@ -173,8 +172,7 @@ test_headers(void)
 	const char *a = say("GET / HTTP/1.1" CLOSE);
 
 	ok(strncmp(a, "HTTP/1.1 200 OK\r\n", 17) == 0, "a page is served");
-	ok(strstr(a, "\r\nContent-Security-Policy: default-src 'none'; "),
-	    "with a content security policy");
+	ok(strstr(a, "\r\nContent-Security-Policy: default-src 'none'; "), "with a content security policy");
 	ok(strstr(a, "; frame-ancestors 'none'\r\n"), "no other page may show it as its own");
 	ok(headers_have_one_colon(a), "no header has a second colon");
 	ok(!strstr(a, "chunked") && strstr(a, "\r\nContent-Length: "), "and a length");
@@ -193,8 +191,7 @@ test_headers(void)
 		strstr(a, "\r\nLocation: /services/plugin/xenscope/\r\n"),
 	    "the bare prefix leads on");
 	a = say("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /api/v1/host HTTP/1.1" CLOSE);
-	ok(strstr(a, "\"status\":\"ok\"") && strstr(a, "command_line"),
-	    "two requests share a connection");
+	ok(strstr(a, "\"status\":\"ok\"") && strstr(a, "command_line"), "two requests share a connection");
 }
 
 static void
@@ -212,8 +209,7 @@ test_refused(void)
 	a = say("DELETE /api/v1/host HTTP/1.1" CLOSE);
 	ok(strncmp(a, "HTTP/1.1 405", 12) == 0, "DELETE: 405");
 	a = say("GET /api/v1/host HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
-	ok(strncmp(a, "HTTP/1.1 400", 12) == 0 && strstr(a, "has no body"),
-	    "a GET with a body: 400");
+	ok(strncmp(a, "HTTP/1.1 400", 12) == 0 && strstr(a, "has no body"), "a GET with a body: 400");
 	a = say("GET /api/v1/migrations?limit=x&uuid HTTP/1.1" CLOSE);
 	ok(strncmp(a, "HTTP/1.1 400", 12) == 0, "a wrong parameter: 400");
 	a = say("GET /api/v1/host?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q&r&s HTTP/1.1" CLOSE);
@@ -241,19 +237,26 @@ test_refused(void)
 	ok(strncmp(a, "HTTP/1.1 200", 12) == 0, "after all that the server still answers");
 }
 
-/* A client that has said no more than this yet. */
-static int
-dawdling(const char *said)
+/* Clients that have said no more than this yet. */
+static void
+dawdle(int *fd, size_t n, const char *said)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	    .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
 
-	if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0)
-		abort();
-	(void) !send(fd, said, strlen(said), MSG_NOSIGNAL);
-	return fd;
+	for (size_t i = 0; i < n; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fd[i], (struct sockaddr *) &a, sizeof(a)) < 0)
+			abort();
+		(void) !send(fd[i], said, strlen(said), MSG_NOSIGNAL);
+	}
+}
+
+static void
+leave(const int *fd, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void) close(fd[i]);
 }
 
 /* As many as a browser or two and some programs hold, each with a connection that it keeps. */
@@ -264,17 +267,12 @@ test_keepers(void)
 	char answer[32];
 	size_t answered = 0;
 
+	dawdle(fd, ARRAY_SIZE(fd), "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		fd[i] = dawdling("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
-		struct pollfd p = {.fd = fd[i], .events = POLLIN};
-
-		answered += poll(&p, 1, 2000) == 1 && recv(fd[i], answer, sizeof(answer), 0) > 12 &&
+		answered += poll(&(struct pollfd){fd[i], POLLIN, 0}, 1, 2000) == 1 && recv(fd[i], answer, sizeof(answer), 0) > 12 &&
 			    strncmp(answer, "HTTP/1.1 200", 12) == 0;
-	}
 	ok(answered == ARRAY_SIZE(fd), "sixty clients that keep their connections are all answered: %zu", answered);
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		(void) close(fd[i]);
+	leave(fd, ARRAY_SIZE(fd));
 }
 
 /* More than there is room for; those that are let in after they have gone hold a place for IDLE_SECONDS. */
@@ -286,11 +284,9 @@ test_flood(void)
 	char *body = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		fd[i] = dawdling("GET /he");
+	dawdle(fd, ARRAY_SIZE(fd), "GET /he");
 	(void) poll(NULL, 0, 50);
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		(void) close(fd[i]);
+	leave(fd, ARRAY_SIZE(fd));
 	ok(http_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
 	    "who comes after a flood that has gone is answered");
 	free(body);
@@ -304,13 +300,11 @@ test_many(void)
 	char *body = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		fd[i] = dawdling("GET /he");
+	dawdle(fd, ARRAY_SIZE(fd), "GET /he");
 	ok(http_get(url, "/healthz", 5, &status, &body, &n) == 0 && status == 200,
 	    "clients that dawdle hold nobody up");
 	free(body);
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		(void) close(fd[i]);
+	leave(fd, ARRAY_SIZE(fd));
 	send_sample(2000);
 	ok(http_get(url, "/api/v1/domains", 10, &status, &body, &n) == 0 && status == 200 &&
 		n > 1000000 && body[n - 1] == '\n',
@@ -336,9 +330,8 @@ static int
 greedy(void)
 {
 	static const char ask[] = "GET /api/v1/domains HTTP/1.1\r\nHost: x\r\n\r\n";
-	struct sockaddr_in a = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	    .sin_port = htons(port)};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
 	char first;
 
@@ -374,8 +367,7 @@ test_greedy(void)
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		same[i] = greedy();
 	ok(status_of_domains() == 200, "clients that do not take the same answer share it");
-	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
-		(void) close(same[i]);
+	leave(same, ARRAY_SIZE(same));
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
 		fd[i] = greedy();
 		send_sample(MAX_DOMAINS - 1 - i % 2);
@@ -385,8 +377,7 @@ test_greedy(void)
 	ok(status == 503 && body && strstr(body, "on their way"),
 	    "what waits for clients that do not take it is bounded: %u", status);
 	free(body);
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		(void) close(fd[i]);
+	leave(fd, ARRAY_SIZE(fd));
 	for (int i = 0; i < 20 && (status = status_of_domains()) != 200; i++)
 		(void) poll(NULL, 0, 20);
 	ok(status == 200, "and free again when they are gone");
