@@ -18,7 +18,7 @@
 #define MAX_DOMAINS 4096    /* more are counted, not listed */
 #define MAX_COLLECTORS 16
 #define MAX_TRACKED 4096    /* domains with counters of dirty tracking */
-#define MAX_TRACE_CPUS 4096
+#define MAX_TRACE_CPUS 16    /* of those that lost records; all of them are in the host's count */
 #define MAX_REQUESTS 256    /* paths and classes of status that were asked for */
 #define MAX_RECENT 64	    /* domains whose newest migration is shown among the metrics */
 

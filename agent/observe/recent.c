@@ -97,10 +97,11 @@ recents_show(const struct recents *x, struct sample *s)
 		recent_show(s, x->item[i].uuid, x->item[i].direction, x->item[i].value);
 }
 
+/* What was foretold is of use until it comes; after that its error is. */
 static void
 forecast_values(const struct migration_record *r, double *v)
 {
-	const struct forecast *f = record_forecast(r);
+	const struct forecast *f = r->result == RESULT_RUNNING ? record_forecast(r) : NULL;
 	bool known = f && f->outlook != OUTLOOK_UNKNOWN;
 	struct forecast_error e = {.total_ratio = NAN};
 
@@ -125,7 +126,7 @@ recent_values(const struct migration_record *r, double now, double *ret_value)
 	v[METRIC_AT(M_MIGRATION_DIRTIED, MIGRATION)] = dirtied == UNSEEN ? NAN : (double) dirtied;
 	v[METRIC_AT(M_MIGRATION_DURATION, MIGRATION)] =
 	    (r->result == RESULT_RUNNING ? now : r->ended) - r->started;
-	v[METRIC_AT(M_MIGRATION_DOWNTIME, MIGRATION)] = r->downtime_seconds;
+	v[METRIC_AT(M_MIGRATION_DOWNTIME, MIGRATION)] = r->result == RESULT_RUNNING ? NAN : r->downtime_seconds;
 	v[METRIC_AT(M_MIGRATION_COMPLETED, MIGRATION)] =
 	    r->result == RESULT_RUNNING ? NAN : r->result == RESULT_COMPLETED;
 	v[METRIC_AT(M_MIGRATION_ENDED, MIGRATION)] = r->ended;

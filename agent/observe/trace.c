@@ -584,12 +584,12 @@ trace_sample(const struct trace *t, struct sample *s)
 	s->host.value[METRIC_AT(M_TRACE_LOST, HOST)] = (double) trace_reader_lost(t->reader);
 	s->host.value[METRIC_AT(M_TRACE_SECONDS, HOST)] = t->seconds;
 	for (unsigned i = 0; i < trace_reader_cpus(t->reader); i++) {
-		struct sample_trace_cpu *c =
-		    trace_reader_was_read(t->reader, i) ? sample_add_trace_cpu(s) : NULL;
+		uint64_t lost = trace_reader_lost_of(t->reader, i);
+		struct sample_trace_cpu *c = lost ? sample_add_trace_cpu(s) : NULL;
 
 		if (!c)
 			continue;
 		c->cpu = i;
-		c->value[METRIC_AT(M_TRACE_CPU_LOST, TRACE_CPU)] = (double) trace_reader_lost_of(t->reader, i);
+		c->value[METRIC_AT(M_TRACE_CPU_LOST, TRACE_CPU)] = (double) lost;
 	}
 }

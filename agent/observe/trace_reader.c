@@ -22,7 +22,6 @@ struct staged {
 
 struct cpu_total {
 	uint64_t lost;
-	bool was_read;
 };
 
 struct trace_reader {
@@ -197,7 +196,6 @@ empty(struct trace_reader *r, unsigned cpu)
 		b->ops->take(b, cpu, n);
 		total += n;
 	}
-	r->total[cpu].was_read = r->total[cpu].was_read || total > 0;
 	if (total + ALMOST_FULL > b->cpu_bytes)
 		r->torn = true;
 }
@@ -397,12 +395,6 @@ trace_reader_lost_of(const struct trace_reader *r, unsigned cpu)
 	if (cpu >= r->cpus)
 		return 0;
 	return r->total[cpu].lost + (r->decoder ? trace_decoder_lost(r->decoder, cpu) : 0);
-}
-
-bool
-trace_reader_was_read(const struct trace_reader *r, unsigned cpu)
-{
-	return cpu < r->cpus && r->total[cpu].was_read;
 }
 
 unsigned

@@ -40,8 +40,6 @@ void trace_reader_forget(struct trace_reader *r);
 /* Since the start, of all buffers and of one CPU; kept over trace_reader_close. */
 uint64_t trace_reader_lost(const struct trace_reader *r);
 uint64_t trace_reader_lost_of(const struct trace_reader *r, unsigned cpu);
-/* The CPU has a buffer from which something was read. */
-bool trace_reader_was_read(const struct trace_reader *r, unsigned cpu);
 unsigned trace_reader_cpus(const struct trace_reader *r);
 
 #endif

@@ -122,16 +122,23 @@ write_family(
 	}
 }
 
+static bool
+is_of_devices(size_t id)
+{
+	return id == M_DOMAIN_NET_RX || id == M_DOMAIN_NET_TX || id == M_DOMAIN_BLOCK_READS || id == M_DOMAIN_BLOCK_WRITES;
+}
+
 void
-openmetrics_write(struct strbuf *b, const struct sample *s, bool openmetrics)
+openmetrics_write(struct strbuf *b, const struct sample *s, bool openmetrics, bool devices)
 {
 	for (enum metric_scope scope = 0; scope < SCOPE_COUNT; scope++) {
 		_cleanup_(table_done) struct table t = {{NULL, 0, 0}, 0, 0, NULL, NULL, NULL, NULL};
+		size_t first = (size_t) metric_scopes[scope].first;
 
 		table_fill(&t, s, scope);
 		for (size_t row = 0; row < t.rows; row++)
-			write_family(b, &metric_table[metric_scopes[scope].first + row], &t, row,
-			    openmetrics);
+			if (devices || !is_of_devices(first + row))
+				write_family(b, &metric_table[first + row], &t, row, openmetrics);
 	}
 	if (openmetrics)
 		strbuf_str(b, "# EOF\n");

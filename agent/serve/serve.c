@@ -116,7 +116,8 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 {
 	_cleanup_(freep) char *public_dir =
 	    xasprintf("%s/public", config_text(config, OPTION_state_dir));
-	struct view view = {.step = (unsigned) config_number(config, OPTION_step)};
+	struct view view = {.step = (unsigned) config_number(config, OPTION_step),
+	    .devices = config_bool(config, OPTION_metrics_devices)};
 	struct serve_sockets own = *sockets;
 	int keep[ARRAY_SIZE(own.listen) + 1];
 	struct user user;

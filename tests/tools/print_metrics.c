@@ -73,7 +73,7 @@ main(int argc, char **argv)
 	str_copy(s->collector[0].name, sizeof(s->collector[0].name), "host");
 	fill(s->collector[0].value, VALUES(COLLECTOR), 1);
 
-	openmetrics_write(&b, s, argc > 1 && strcmp(argv[1], "openmetrics") == 0);
+	openmetrics_write(&b, s, argc > 1 && strcmp(argv[1], "openmetrics") == 0, true);
 	(void) fwrite(b.text, 1, b.n, stdout);
 	strbuf_done(&b);
 	sample_free(s);
