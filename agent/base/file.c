@@ -102,11 +102,11 @@ sync_directory(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int
-file_replace(const char *path, const char *text)
+static int
+replace(const char *path, const char *text, mode_t mode)
 {
 	_cleanup_(freep) char *draft = xasprintf("%s.new", path);
-	_cleanup_(closep) int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_(closep) int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	int r;
 
 	if (fd < 0)
@@ -121,6 +121,18 @@ file_replace(const char *path, const char *text)
 		return r;
 	}
 	return sync_directory(path);
+}
+
+int
+file_replace(const char *path, const char *text)
+{
+	return replace(path, text, 0600);
+}
+
+int
+file_publish(const char *path, const char *text)
+{
+	return replace(path, text, 0666);
 }
 
 /* /dev/random and /dev/urandom, from which a library may read where no file can be opened any more (GnuTLS before

@@ -24,6 +24,9 @@ int write_all(int fd, const void *data, size_t n);
 /* Puts text in the place of what the file held, whole or not at all, down to the disk; mode 0600. -errno. */
 int file_replace(const char *path, const char *text);
 
+/* The same for a file that others read: mode 0666 without the bits of umask(2). -errno. */
+int file_publish(const char *path, const char *text);
+
 /* Down to the disk which files are in the directory of this one: else a power cut could undo a rename. -errno. */
 int sync_directory(const char *path);
 

@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "cli/ask.h"
 #include "cli/csv_tables.h"
+#include "cli/discover.h"
 #include "cli/doctor.h"
 #include "cli/graph.h"
 #include "cli/history.h"
@@ -21,6 +22,7 @@
 #include "cli/terminal.h"
 #include "cli/trace.h"
 #include "cli/watch.h"
+#include "probe/lock.h"
 
 #define ID_CHARACTERS "0123456789-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define MAX_SECONDS 86400
@@ -333,6 +335,20 @@ run_untrack(struct cli *c)
 	struct probe_options p;
 
 	return probe_options(c, &p) ? untrack_command(&p, stdin, stdout) : EXIT_USAGE;
+}
+
+static int
+run_discover(struct cli *c)
+{
+	_cleanup_(freep) char *xe = lock_find_xe("");
+	struct discover_options d = {.list = c->o->argument[0],
+	    .output = c->o->value[OPT_output],
+	    .xe = xe,
+	    .xapi = given(c, OPT_xapi)};
+
+	if (!options_number(c->o, OPT_port, UINT16_MAX, &d.port))
+		return EXIT_USAGE;
+	return discover_command(&d, stdout);
 }
 
 static int

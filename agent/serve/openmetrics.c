@@ -125,7 +125,8 @@ write_family(
 static bool
 is_of_devices(size_t id)
 {
-	return id == M_DOMAIN_NET_RX || id == M_DOMAIN_NET_TX || id == M_DOMAIN_BLOCK_READS || id == M_DOMAIN_BLOCK_WRITES;
+	return id == M_DOMAIN_NET_RX || id == M_DOMAIN_NET_TX || id == M_DOMAIN_BLOCK_READS ||
+	       id == M_DOMAIN_BLOCK_WRITES;
 }
 
 void

@@ -448,7 +448,7 @@ test_half(void)
 static void
 test_commands(void)
 {
-	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), r[14];
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), r[16];
 
 	(void) fflush(stdout);
 	if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
@@ -464,6 +464,8 @@ test_commands(void)
 	r[6] = xenscope("status", "--url=http://192.0.2.1/", NULL);
 	r[7] = xenscope("record", "--seconds=0", NULL);
 	r[8] = xenscope("record", NULL, NULL);
+	r[14] = xenscope("discover", "/dev/null", "--port=65536");
+	r[15] = xenscope("discover", "/dev/null", NULL);
 	r[9] = xenscope_with(
 	    "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"domains\":[]}", "--json");
 	r[10] =
@@ -479,6 +481,7 @@ test_commands(void)
 	ok(r[5] == EXIT_UNREACHABLE, "no agent: 3");
 	ok(r[6] == EXIT_USAGE, "a URL that is not of this host: 2");
 	ok(r[7] == EXIT_USAGE && r[8] == EXIT_USAGE, "record wants a file and a time above 0: 2");
+	ok(r[14] == EXIT_USAGE && r[15] == EXIT_OK, "discover wants a port, and takes an empty list");
 	ok(r[9] == EXIT_OK, "an answer: 0");
 	ok(r[10] == EXIT_ANSWER && r[11] == EXIT_ANSWER,
 	    "an error or what is no answer of ours: 1");
