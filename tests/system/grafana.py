@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """dashboards/grafana: each query of each panel and variable returns data from a real Prometheus with the project's rules,
-which scrapes two agents that replay captures, one with PML and one without, while guests are migrated.
+which scrapes two agents that replay captures, one with PML and one without, while guests are migrated. It finds them in
+what xenscope discover wrote.
 
 grafana.py BUILDDIR SRCDIR"""
 import json, os, re, subprocess, sys, time, urllib.parse, urllib.request
@@ -56,10 +57,12 @@ def faults(board):
 def prometheus(targets):
     """A Prometheus that scrapes them each second; its URL."""
     address = "127.0.0.1:%d" % free_port()
+    subprocess.run([BUILD + "/agent/xenscope", "discover", "--output", tmp + "/hosts.json", "-"], check=True,
+                   input="\n".join(targets).encode())
     with open(tmp + "/prometheus.yml", "w") as f:
         json.dump({"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-                   "rule_files": [os.path.abspath(RULES) + "/xenscope_*.yml"],
-                   "scrape_configs": [{"job_name": "xenscope", "static_configs": [{"targets": targets}]}]}, f)
+                   "rule_files": [os.path.abspath(RULES) + d + "/xenscope_*.yml" for d in ("", "/fleet")],
+                   "scrape_configs": [{"job_name": "xenscope", "file_sd_configs": [{"files": [tmp + "/hosts.json"]}]}]}, f)
     start("prometheus", "prometheus", "--config.file=%s/prometheus.yml" % tmp, "--storage.tsdb.path=%s/tsdb" % tmp,
           "--web.listen-address=" + address, "--log.level=warn")
     return "http://" + address

@@ -11,14 +11,32 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
     -out "$tmp/xenscope.pem" 2> "$tmp/said" || : > "$tmp/xenscope.pem"
 cp "$tmp/xenscope.pem" "$tmp/xapi-pool.pem"
 echo secret | tee "$tmp/xenscope.token" > "$tmp/xapi.password"
-cp "$rules"/xenscope_*.yml "$tmp"
-sed "s|/etc/prometheus/|$tmp/|" "$rules/prometheus.yml" > "$tmp/prometheus.yml"
-promtool check config "$tmp/prometheus.yml" > "$tmp/said" 2>&1
-ok $? 'promtool takes the scrape examples, with all files that they name'
-promtool check rules --lint=all --lint-fatal "$rules"/xenscope_*.yml > "$tmp/said" 2>&1
+cp "$tmp/xenscope.token" "$tmp/remote.token"
+cp "$rules"/xenscope_*.yml "$rules"/fleet/xenscope_*.yml "$tmp"
+mkdir "$tmp/xenscope"
+printf 'xen1.example rack=7\n' > "$tmp/list"
+"${builddir:?}/agent/xenscope" discover -o "$tmp/xenscope/list-racks.json" "$tmp/list" &&
+    "$builddir/agent/xenscope" discover --xapi "$tmp/list" > "$tmp/xenscope/pool-one.json"
+ok $? 'xenscope discover writes the lists of hosts that the examples for fleets name'
+for example in prometheus.yml fleet/prometheus.yml fleet/federation.yml; do
+    sed "s|/etc/prometheus/|$tmp/|" "$rules/$example" > "$tmp/example.yml"
+    promtool check config "$tmp/example.yml" > "$tmp/said" 2>&1
+    ok $? "promtool takes the example $example, with all files that it names"
+done
+# it shows each label twice: as it was found, and as it is kept
+for pool in list-racks pool-one; do
+    printf 'scrape_configs: [{job_name: x, file_sd_configs: [{files: [%s]}]}]\n' "$tmp/xenscope/$pool.json" > "$tmp/sd.yml"
+    promtool check service-discovery "$tmp/sd.yml" x
+done > "$tmp/said" 2>&1
+[ "$(grep -c '"rack": "7"' "$tmp/said")" = 4 ] && grep -q '"__metrics_path__": "/services/plugin/xenscope/metrics"' "$tmp/said" &&
+    grep -q '"__address__": "xen1.example:9965"' "$tmp/said"
+ok $? 'Prometheus finds the hosts in them, with their labels, and the path through xapi'
+promtool check rules --lint=all --lint-fatal "$rules"/xenscope_*.yml "$rules"/fleet/xenscope_*.yml > "$tmp/said" 2>&1
 ok $? 'promtool finds nothing to say about the rules'
 promtool test rules "$srcdir/tests/system/prometheus_rules.yml" "$srcdir/tests/system/prometheus_rules_week.yml" > "$tmp/said" 2>&1
 ok $? 'each alert fires when it should, and only then'
+promtool test rules "$srcdir/tests/system/prometheus_fleet.yml" > "$tmp/said" 2>&1
+ok $? 'the rules for fleets record what they should'
 
 sed -n 's/^ *- alert: //p' "$rules/xenscope_alerts.yml" > "$tmp/alerts"
 while read -r alert; do
@@ -32,11 +50,11 @@ done < "$tmp/alerts" > "$tmp/said"
 [ -s "$tmp/alerts" ] && [ ! -s "$tmp/said" ]
 ok $? "each of the $(wc -l < "$tmp/alerts") alerts has a runbook, and a test for firing and not firing"
 
-sed -n 's/^ *- name: //p' "$rules"/xenscope_*.yml > "$tmp/groups"
+sed -n 's/^ *- name: //p' "$rules"/xenscope_*.yml "$rules"/fleet/xenscope_*.yml > "$tmp/groups"
 
 # what the rules name is what the agent has, or what the rules record
-"${builddir:?}/agent/xenscoped" --config=/dev/null --dump-metrics=json > "$tmp/known"
-cat "$rules"/xenscope_*.yml | sed 's/^ *#.*//' | grep -o 'xenscope_[a-z0-9_]*' | sort -u > "$tmp/used"
+"$builddir/agent/xenscoped" --config=/dev/null --dump-metrics=json > "$tmp/known"
+cat "$rules"/xenscope_*.yml "$rules"/fleet/xenscope_*.yml | sed 's/^ *#.*//' | grep -o 'xenscope_[a-z0-9_]*' | sort -u > "$tmp/used"
 grep -v -x -F -f "$tmp/groups" "$tmp/used" | while read -r metric; do
     grep -q "\"name\": \"$metric\"" "$tmp/known" || echo "$metric is no metric"
 done > "$tmp/said"
