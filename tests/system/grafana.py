@@ -130,6 +130,15 @@ def check_queries(boards, url):
     ok(not bad, "no rule fails on what agents tell", bad)
 
 
+def check_series(url):
+    """How many Prometheus has of each host and of each domain."""
+    for what, labels, by, limit in (("domain", '__name__=~"xenscope_.+",uuid!=""', "instance, uuid", 30),
+                                    ("host", '__name__=~"xenscope_.+",uuid=""', "instance", 200)):
+        data = ask(url, "query", query="max(count by (%s) ({%s}))" % (by, labels))
+        most = int(data["result"][0]["value"][1])
+        ok(10 < most <= limit, "a %s has at most %d series: %d" % (what, limit, most))
+
+
 def main():
     is_current()
     boards = {n: json.loads(read("%s/%s.json" % (GRAFANA, n))) for n in NAMES}
@@ -137,9 +146,10 @@ def main():
         wrong = list(faults(board))
         ok(not wrong, "%s.json is a dashboard: %d panels, each in its place and with queries" %
            (name, len(board["panels"])), "\n".join(wrong))
-    check_queries(boards, prometheus([
-        agent(BUILD, name, cut("%s/tests/captures/%s.jsonl" % (SRC, name), since, speed=SPEED))
-        for name, since in CAPTURES.items()]))
+    url = prometheus([agent(BUILD, name, cut("%s/tests/captures/%s.jsonl" % (SRC, name), since, speed=SPEED))
+                      for name, since in CAPTURES.items()])
+    check_queries(boards, url)
+    check_series(url)
 
 
 try:
