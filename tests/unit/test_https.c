@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/gnutls_late.h"
 #include "base/https_get.h"
 #include "base/strbuf.h"
 #include "base/tokens.h"
@@ -122,7 +123,7 @@ test_asking(void)
 	ok(ask_one(ECHO, "NORMAL:-VERS-ALL:+VERS-TLS1.2", "https://localhost:%", ca, NULL, &second, why) == 0, "by TLS 1.2, too");
 	ok(second && !strstr(second, "Authorization") && strstr(second, "GET /healthz "), "without one");
 	ok(ask_one(ECHO, "NORMAL:-VERS-ALL:+VERS-TLS1.3", "https://localhost:%", ca, NULL, &third, why) ==
-		(gnutls_check_version("3.6.5") ? 0 : -EPROTO),
+		(gnutls_late()->check_version("3.6.5") ? 0 : -EPROTO),
 	    "and TLS 1.3 where GnuTLS has it");
 }
 
