@@ -36,7 +36,7 @@ probe_configured(const struct config *config, bool has_lock, char *why, size_t n
 		return refuse(why, n, -EPERM,
 		    "no xapi is here that could lock the VM against a migration: \"probe = "
 		    "unsafe-without-lock\" in " CONFIG_FILE
-		    " allows it none the less, xenscope(1) tells what can happen then");
+		    " allows it nonetheless, xenscope(1) tells what can happen then");
 	if (strcmp(value, "no") == 0)
 		return refuse(why, n, -EPERM,
 		    "it is not allowed: \"probe = yes\" in " CONFIG_FILE
