@@ -88,6 +88,20 @@ def check_usage(tap, boot, witness):
     tap.ok(pss <= MAX_PSS_KIB, 'both processes together take at most 12 MiB', pss)
 
 
+def check_unit(tap, witness, console):
+    """All that the boot shows was seen with the unit's capabilities."""
+    status = dict(re.findall(r'^(\w+):\s+(\S+)', witness.text('status'), re.M))
+    names = ' '.join(re.findall(r'^CapabilityBoundingSet=(.*)', witness.text('xenscoped.service'), re.M)).split()
+    header = read('/usr/include/linux/capability.h')
+    number = {n: int(i) for n, i in re.findall(r'^#define (CAP_\w+)\s+(\d+)$', header, re.M)}
+    want = '%016x' % sum(1 << number.get(n, 63) for n in names)
+    tap.equal((status.get('CapEff'), status.get('CapBnd')), (want, want), "the agent has its unit's capabilities and no other")
+    tap.equal((status.get('Umask'), status.get('NoNewPrivs')), ('0077', '1'), 'its umask, and no new privileges')
+    times = re.findall(r'LAB t=(\S+) agent (?:start|answers)', console)[:2]
+    if len(times) == 2:
+        tap.note('from its start to the first JSON answer: %.1f s (goal, from rpm -i: 10)' % (float(times[1]) - float(times[0])))
+
+
 def check_ends(tap, witness):
     tap.equal(witness.text('agent-exit.txt').strip(), '0', 'the agent ends with status 0 at SIGTERM')
     tap.equal(witness.text('uprobes-left.txt').strip(), '', 'and leaves no probe in the kernel')
@@ -144,6 +158,7 @@ def check_boot(tap, boot, directory):
                          [r['name'] for s, r in zip(steps, records) if s == 'pair'])
     check_store.check(tap, witness, journal, domains=4)
     check_usage(tap, boot, witness)
+    check_unit(tap, witness, console)
     check_ends(tap, witness)
     check_guest(tap, witness)
     check_capture(tap, witness)
