@@ -188,6 +188,19 @@ words_list(const struct words *words, char *buf, size_t size)
 			n += (size_t) snprintf(buf + n, size - n, "%s%s", n ? ", " : "", words->word[i]);
 }
 
+bool
+list_has(const char *list, const char *text, size_t n)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		if (len == n && memcmp(list, text, n) == 0)
+			return true;
+		list += len + (list[len] == ',');
+	}
+	return false;
+}
+
 int
 parse_uuid(const char *text, char *ret_uuid)
 {

@@ -35,6 +35,9 @@ int parse_words(const char *text, const struct words *words, uint32_t *ret_set);
 /* All of them, as in "out, in, save", for a message. */
 void words_list(const struct words *words, char *buf, size_t size);
 
+/* True if the list, joined by commas, has the word text[n]. */
+bool list_has(const char *list, const char *text, size_t n);
+
 /* A UUID in its usual form of 36 characters, any case; ret_uuid[37] is lower case. -EINVAL. */
 int parse_uuid(const char *text, char *ret_uuid);
 

@@ -166,29 +166,13 @@ fits(const char *pattern, const char *path, char key[MAX_KEY])
 	return true;
 }
 
-/* True if the list, joined by commas, has the name. */
-static bool
-lists(const char *list, const char *name)
-{
-	size_t n = strlen(name);
-
-	while (*list) {
-		size_t len = strcspn(list, ",");
-
-		if (len == n && strncmp(list, name, n) == 0)
-			return true;
-		list += len + (list[len] == ',');
-	}
-	return false;
-}
-
 static bool
 check_parameters(const struct request *q, const struct route *route, struct reply *ret)
 {
 	for (size_t i = 0; i < q->n_parameters; i++) {
 		const char *name = q->parameter[i].name;
 
-		if (!lists(route->parameters, name)) {
+		if (!list_has(route->parameters, name, strlen(name))) {
 			problem_of(q, ret, name, "unknown parameter \"%.64s\"; %s takes %s", name, route->path,
 			    *route->parameters ? route->parameters : "none");
 			return false;

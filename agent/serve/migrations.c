@@ -8,6 +8,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "base/util.h"
+#include "serve/migration_fields.h"
 #include "serve/params.h"
 #include "store/journal.h"
 
@@ -21,6 +22,7 @@
 struct listing {
 	yajl_gen g;
 	const struct view *view;
+	const char *fields; /* of a record; NULL: all */
 	struct journal_filter filter;
 	struct journal_search search;
 	size_t n, bytes;
@@ -71,10 +73,18 @@ is_running(const struct view *v, const char *line, size_t n)
 static void
 add(struct listing *l, const char *line, size_t n)
 {
+	struct strbuf some = {NULL, 0, 0};
+
+	if (l->fields) {
+		migration_fields_add(&some, l->fields, line, n);
+		line = some.text;
+		n = some.n;
+	}
 	/* yajl writes the text of a number as it is, with the comma where one is due */
 	(void) yajl_gen_number(l->g, line, n);
 	l->bytes += n;
 	l->n++;
+	strbuf_done(&some);
 }
 
 static bool
@@ -163,7 +173,7 @@ route_migrations(const struct request *q, struct reply *ret)
 
 	listing_init(&l, q);
 	if (!s || !set_filter(q, ret, &l.filter) || !param_number(q, ret, "limit", 1, MAX_LIMIT, &l.limit) ||
-	    !param_number(q, ret, "cursor", 1, INT64_MAX, &l.search.before))
+	    !param_number(q, ret, "cursor", 1, INT64_MAX, &l.search.before) || !migration_fields(q, ret, &l.fields))
 		return;
 	l.g = gen_begin(s, &ret->body);
 	gen_string(l.g, "migrations");
@@ -202,6 +212,8 @@ route_migration(const struct request *q, struct reply *ret)
 		return;
 	}
 	listing_init(&l, q);
+	if (!migration_fields(q, ret, &l.fields))
+		return;
 	l.limit = 1;
 	journal_filter_id(&l.filter, q->key);
 	l.g = gen_begin(s, &ret->body);

@@ -217,6 +217,9 @@ def check_selection(agent, hard):
            for d in some['domains']), 'with fields they have only those', some)
     loose = [f for f in faults(hard, schema, some) if 'is a required property' not in f]
     ok(not loose, 'which are as they are described', loose)
+    some = json.loads(agent.ask('/api/v1/migrations?fields=id,rounds')[2])
+    loose = [f for f in faults(hard, {'$ref': '#/components/schemas/Migrations'}, some) if 'is a required property' not in f]
+    ok(all(sorted(m) == ['id', 'rounds'] for m in some['migrations']) and not loose, 'so have migrations', loose)
 
 
 def check_wrong(document, hard, agent):

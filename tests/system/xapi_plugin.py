@@ -128,7 +128,7 @@ def real_agent():
             "features": {}, "host": {}, "overhead": {"uuid": domain["uuid"]}, "domain": {"uuid": domain["uuid"], "fields": "name"},
             "domains": {"uuid": domain["uuid"], "name": domain["name"], "limit": "1", "after": "0", "fields": "uuid,name"},
             "migrations": {"uuid": domain["uuid"], "name": "a&b= c", "since": "-31536000", "until": "2026-11-03T12:00:00+01:00", "result": "failed,lost",
-                           "direction": "out,in", "toolstack": "xl", "limit": "3", "cursor": "5"},
+                           "direction": "out,in", "toolstack": "xl", "limit": "3", "cursor": "5", "fields": "id,rounds"},
             "history": {"metric": "xenscope_host_free_bytes,xenscope_host_domains", "start": "-600", "end": "-60", "step": "5", "cf": "MAX",
                         "points": "10"},
             "events": {"uuid": domain["uuid"], "kind": "migration_failed", "since": "0", "limit": "5"}}

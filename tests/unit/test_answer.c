@@ -154,6 +154,21 @@ test_migrations(void)
 	    "one is found by its id");
 	ok(ask("/api/v1/migrations/m-7", "") == 200 && is_text(at("migration", "id", NULL), "m-7"),
 	    "also while it is under way");
+	ok(ask("/api/v1/migrations", "fields=name,id") == 200 && json_object_size(at("migrations", "#0", NULL)) == 2 &&
+		is_text(at("migrations", "#0", "id", NULL), "m-7") && json_object_size(at("migrations", "#1", NULL)) == 1 &&
+		is_text(at("migrations", "#2", "name", NULL), "\"id\":\"m-9\""),
+	    "of records those members that are asked for, if they are there");
+	ok(ask("/api/v1/migrations", "fields=rounds,started,overhead") == 200 &&
+		json_object_size(at("migrations", "#0", NULL)) == 4 && json_is_string(at("migrations", "#0", "started_text", NULL)) &&
+		json_array_size(at("migrations", "#0", "rounds", NULL)) == 3 && json_object_size(at("migrations", "#3", NULL)) == 0,
+	    "a time as a text, too, and whole what has members itself");
+	ok(ask("/api/v1/migrations/m-2", "fields=uuid") == 200 && json_object_size(at("migration", NULL)) == 1 &&
+		is_text(at("migration", "uuid", NULL), "00000000-0000-0000-0000-000000000002"),
+	    "of one as well");
+	(void) ask("/api/v1/migrations", "fields=id,speed");
+	ok(is_problem(400, "no member \"speed\"") && is_problem(400, ",rounds,"), "what is no member is refused by its name");
+	(void) ask("/api/v1/migrations/m-2", "fields=");
+	ok(is_problem(400, "no member \"\""), "and no name at all");
 	(void) ask("/api/v1/migrations/m-9", "");
 	ok(is_problem(404, "m-9"), "a name that looks like an id finds nothing");
 	(void) ask("/api/v1/migrations/a\"b", "");
