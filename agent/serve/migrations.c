@@ -59,14 +59,13 @@ is_object(const char *line, size_t n)
 static bool
 is_running(const struct view *v, const char *line, size_t n)
 {
-	for (size_t i = 0; i < v->n_running; i++) {
-		struct journal_filter f;
+	char id[RECORD_ID_SIZE];
 
-		journal_filter_init(&f);
-		journal_filter_id(&f, v->running[i]->id);
-		if (journal_filter_line(&f, line, n))
+	if (!journal_line_id(line, n, id))
+		return false;
+	for (size_t i = 0; i < v->n_running; i++)
+		if (strcmp(v->running[i]->id, id) == 0)
 			return true;
-	}
 	return false;
 }
 

@@ -56,24 +56,6 @@ append(int fd, const struct migration_record *r, bool open, const struct migrati
 	return lines_append(fd, line, n + 1, sync);
 }
 
-/* The id of a line that record_gen wrote: its first member. */
-static bool
-line_id(const char *line, size_t n, char *ret_id)
-{
-	static const char begin[] = "{\"id\":\"";
-	const char *id = line + sizeof(begin) - 1;
-	const char *end;
-
-	if (n < sizeof(begin) || memcmp(line, begin, sizeof(begin) - 1) != 0)
-		return false;
-	end = memchr(id, '"', MIN(n - (sizeof(begin) - 1), RECORD_ID_SIZE));
-	if (!end || end == id)
-		return false;
-	memcpy(ret_id, id, (size_t) (end - id));
-	ret_id[end - id] = '\0';
-	return true;
-}
-
 static bool
 is_known(const struct journal *j, const char *id)
 {
@@ -97,7 +79,7 @@ know_line(void *arg, const char *line, size_t n, off_t at)
 	char id[RECORD_ID_SIZE];
 
 	(void) at;
-	if (line_id(line, n, id))
+	if (journal_line_id(line, n, id))
 		know(j, id);
 	return j->n_known < MAX_KNOWN;
 }
@@ -153,7 +135,7 @@ take_note(void *arg, const char *line, size_t n, off_t at)
 	char id[RECORD_ID_SIZE];
 
 	(void) at;
-	if (!line_id(line, n, id)) {
+	if (!journal_line_id(line, n, id)) {
 		notes->whole = false;
 		return true;
 	}

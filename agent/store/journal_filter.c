@@ -106,6 +106,23 @@ number_of(const struct head *head, const char *member)
 }
 
 bool
+journal_line_id(const char *line, size_t n, char *ret_id)
+{
+	static const char begin[] = "{\"id\":\"";
+	const char *id = line + sizeof(begin) - 1;
+	const char *end;
+
+	if (n < sizeof(begin) || memcmp(line, begin, sizeof(begin) - 1) != 0)
+		return false;
+	end = memchr(id, '"', MIN(n - (sizeof(begin) - 1), RECORD_ID_SIZE));
+	if (!end || end == id)
+		return false;
+	memcpy(ret_id, id, (size_t) (end - id));
+	ret_id[end - id] = '\0';
+	return true;
+}
+
+bool
 journal_entry_of(const char *line, size_t n, struct journal_entry *ret)
 {
 	static const char begin[] = "{\"id\":\"";

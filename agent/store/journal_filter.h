@@ -25,6 +25,9 @@ struct journal_entry {
 /* Of a line as record_gen writes it, without parsing the whole of it. False: it is none. */
 bool journal_entry_of(const char *line, size_t n, struct journal_entry *ret);
 
+/* ret_id[RECORD_ID_SIZE]: the id of such a line, its first member. False: it has none. */
+bool journal_line_id(const char *line, size_t n, char *ret_id);
+
 /* When it ended; began, if nobody saw that; or NAN. */
 double journal_entry_time(const struct journal_entry *e);
 
