@@ -48,6 +48,7 @@ struct journal_search {
 	const struct journal_filter *filter; /* NULL: all */
 	uint64_t before; /* only lines that end before this place; UINT64_MAX: all */
 	uint64_t at;	 /* the place of the line that is handed over */
+	size_t looked_at; /* bytes of lines without an index, those of the answer's searches before this one, too */
 };
 int journal_search(const char *dir, struct journal_search *s, journal_line_fn *fn, void *arg);
 

@@ -38,7 +38,6 @@ struct reading {
 	void *arg;
 	bool enough;
 	bool gave_up;
-	size_t looked_at; /* bytes */
 };
 
 static bool
@@ -58,12 +57,13 @@ look_at_line(void *arg, const char *line, size_t n, off_t offset)
 
 	if (!f || !f->some)
 		return hand_over(x, line, n, at);
-	if (x->looked_at > MAX_UNINDEXED) {
+	if (x->search->looked_at > MAX_UNINDEXED) {
 		x->search->at = at + n + 1;
 		x->gave_up = x->enough = true;
+		x->search->looked_at = 0;
 		return false;
 	}
-	x->looked_at += n;
+	x->search->looked_at += n;
 	return !journal_filter_line(f, line, n) || hand_over(x, line, n, at);
 }
 
