@@ -113,16 +113,13 @@ void
 show_graph(const json_t *answer, bool blocks, FILE *f)
 {
 	const json_t *columns = json_object_get(answer, "columns");
-	const json_t *first = columns ? json_array_get(columns, 0) : answer;
 	double start = number(answer, "start"), step = number(answer, "step");
-	size_t n = json_array_size(json_object_get(first, "values"));
+	size_t n = json_array_size(json_object_get(json_array_get(columns, 0), "values"));
 
 	show_source(answer, f);
 	print_time(start, " to ", f);
 	print_time(start + step * (double) n, "", f);
 	(void) fprintf(f, ", a block is %.6g s\n", step);
-	if (!columns)
-		show_column(answer, blocks, f);
 	for (size_t i = 0; i < json_array_size(columns); i++)
 		show_column(json_array_get(columns, i), blocks, f);
 }

@@ -36,13 +36,10 @@ history_path(struct asker *a, const struct options *o, int *ret_status)
 	return path.text;
 }
 
-/* The columns of an answer that has several, or the answer itself, which is like one. */
 static const json_t *
 column_at(const json_t *answer, size_t i)
 {
-	const json_t *columns = json_object_get(answer, "columns");
-
-	return columns ? json_array_get(columns, i) : i == 0 ? answer : NULL;
+	return json_array_get(json_object_get(answer, "columns"), i);
 }
 
 static void

@@ -128,24 +128,15 @@ gen_column(yajl_gen g, const struct columns *c, enum metric_id id)
 	gen_made(g, "values", &b);
 }
 
-/* One metric's values are members of the answer itself, those of several stand in a list, in the order of the
- * question. */
 static void
 gen_history(const struct request *q, struct reply *ret, const struct question *what, const struct columns *c)
 {
 	yajl_gen g = gen_begin(q->view->sample, &ret->body);
 
-	if (what->n == 1)
-		gen_head(g, what->id[0]);
 	gen_text_or_null(g, "uuid", what->uuid);
 	gen_text(g, "cf", what->span.cf);
 	gen_time(g, "start", c->start);
 	gen_value(g, "step", c->step);
-	if (what->n == 1) {
-		gen_column(g, c, what->id[0]);
-		gen_end(g, &ret->body);
-		return;
-	}
 	gen_string(g, "columns");
 	(void) yajl_gen_array_open(g);
 	for (size_t i = 0; i < what->n; i++) {

@@ -48,7 +48,7 @@ async function load(uuid, cf, list, query) {
 			return {};
 		throw e;
 	});
-	const columns = answer.columns || [answer], values = name => (columns.find(c => c.metric === name) || {}).values;
+	const columns = answer.columns || [], values = name => (columns.find(c => c.metric === name) || {}).values;
 
 	return list.map(c => {
 		const [first, second] = c.metrics.map(values), all = first || [];

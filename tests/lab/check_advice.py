@@ -26,7 +26,7 @@ def read_minutes(witness):
 def add_cpu(minutes, history):
     for m in minutes:
         at = int((m['begun'] - history['start']) // history['step'])
-        m['cpu'] = history['values'][at]
+        m['cpu'] = history['columns'][0]['values'][at]
 
 
 def add_records(minutes, records):

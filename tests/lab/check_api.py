@@ -92,11 +92,12 @@ def check_migrations(tap, api, journal):
 
 def check_history(tap, api, journal, witness):
     h = api.json('history-work.json')
-    values = [v for v in h.get('values', []) if v is not None]
-    tap.equal(h.get('per_second'), True, 'the history of a counter is said to be a rate')
+    column = (h.get('columns') or [{}])[0]
+    values = [v for v in column.get('values', []) if v is not None]
+    tap.equal(column.get('per_second'), True, 'the history of a counter is said to be a rate')
     first = witness.episodes[0]
     start, step = h.get('start') or 0, h.get('step') or 0
-    near = [v for i, v in enumerate(h.get('values', [])) if v is not None and
+    near = [v for i, v in enumerate(column.get('values', [])) if v is not None and
             first.begin - 4 * step < start + (i + 1) * step <= first.off.at + 3 * step]
     want = sum(first.dirtied)
     tap.near(sum(near) * step, want, want * 0.005, 'the history of the first migration adds up to its dirtied pages')

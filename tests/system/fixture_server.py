@@ -251,8 +251,6 @@ class Scenario:
         end = float(query.get("end", now))
         span = -start if start < 0 else end - start
         head = {"uuid": query.get("uuid"), "cf": query.get("cf", "AVERAGE"), "start": end - span, "step": max(5, span / n)}
-        if len(names) == 1:
-            return dict(head, metric=names[0], values=self.values(names[0], n))
         return dict(head, columns=[{"metric": m, "values": self.values(m, n)} for m in names])
 
     def values(self, metric, n):

@@ -51,7 +51,7 @@ for prefix in "" /services/plugin/xenscope; do
     get 200 $prefix/api/v1/migrations "$label"' and [.migrations[].id] == ["m-7", "m-2", "m-1"]'
     get 200 $prefix/api/v1/migrations/m-1 "$label"' and .migration.name == "a\"b"'
     get 200 $prefix/api/v1/overhead "$label"' and .records == 2 and .boots == []'
-    get 200 "$prefix/api/v1/history?metric=xenscope_host_domains&start=-60" "$label"' and ([.values[] | numbers] | length) > 0'
+    get 200 "$prefix/api/v1/history?metric=xenscope_host_domains&start=-60" "$label"' and ([.columns[0].values[] | numbers] | length) > 0'
     get 200 $prefix/api/v1/metrics-reference '[.metrics[].name] | index("xenscope_smap_active")'
     text 200 $prefix/metrics '^xenscope_host_cpus 4'
     text 200 $prefix/ 'the page'

@@ -320,7 +320,7 @@ store_two(void)
 static int
 has_value(double v)
 {
-	const json_t *values = at("values", NULL);
+	const json_t *values = at("columns", "#0", "values", NULL);
 
 	for (size_t i = 0; i < json_array_size(values); i++)
 		/* rrdtool weighs the parts of a step */
@@ -363,15 +363,16 @@ test_history(void)
 	ok(is_problem(404, "nothing is stored"), "before anything is stored: 404");
 	store_two();
 	ok(ask("/api/v1/history", "metric=xenscope_host_domains&start=-60&cf=MAX") == 200 &&
-		is_text(at("metric", NULL), "xenscope_host_domains") &&
-		is_text(at("cf", NULL), "MAX") && json_is_false(at("per_second", NULL)),
+		json_array_size(at("columns", NULL)) == 1 && !at("values", NULL) &&
+		is_text(at("columns", "#0", "metric", NULL), "xenscope_host_domains") &&
+		is_text(at("cf", NULL), "MAX") && json_is_false(at("columns", "#0", "per_second", NULL)),
 	    "what is stored is told, with what it is");
-	ok(json_number_value(at("step", NULL)) == 5 && json_array_size(at("values", NULL)) >= 10 &&
-		has_value(3) && json_is_null(at("values", "#0", NULL)),
+	ok(json_number_value(at("step", NULL)) == 5 && json_array_size(at("columns", "#0", "values", NULL)) >= 10 &&
+		has_value(3) && json_is_null(at("columns", "#0", "values", "#0", NULL)),
 	    "step by step, null where nothing is known");
 	ok(ask("/api/v1/history", "metric=xenscope_domain_cpu_seconds_total&uuid=00000000-0000-"
 				  "0000-0000-000000000001&start=-60") == 200 &&
-		json_is_true(at("per_second", NULL)) && is_text(at("unit", NULL), "seconds"),
+		json_is_true(at("columns", "#0", "per_second", NULL)) && is_text(at("columns", "#0", "unit", NULL), "seconds"),
 	    "a domain's too; a counter as its rate");
 	(void) ask("/api/v1/history",
 	    "metric=xenscope_domain_vcpus&uuid=00000000-0000-0000-0000-000000000077");
@@ -387,7 +388,7 @@ test_columns(void)
 
 	ok(ask("/api/v1/history", "metric=xenscope_domain_vcpus,xenscope_tracking_rounds_total,"
 				  "xenscope_domain_memory_bytes&cf=MAX&start=-60&" GUEST2) == 200 &&
-		json_array_size(at("columns", NULL)) == 3 && !at("values", NULL),
+		json_array_size(at("columns", NULL)) == 3,
 	    "several metrics are columns");
 	ok(is_text(at("columns", "#0", "metric", NULL), "xenscope_domain_vcpus") &&
 		is_text(at("columns", "#1", "metric", NULL), "xenscope_tracking_rounds_total") &&
@@ -403,7 +404,8 @@ test_columns(void)
 		json_is_null(at("columns", "#1", "values", "#1", NULL)),
 	    "what was never stored of a domain is null beside what was");
 	ok(ask("/api/v1/history", "metric=xenscope_host_domains&start=-300&points=4") == 200 &&
-		json_array_size(at("values", NULL)) <= 4 && json_number_value(at("step", NULL)) >= 75 && has_value(3),
+		json_array_size(at("columns", "#0", "values", NULL)) <= 4 &&
+		json_number_value(at("step", NULL)) >= 75 && has_value(3),
 	    "no more points than are wanted, of what is known");
 	ok(ask("/api/v1/history", "metric=xenscope_host_domains&start=-300&cf=MIN&points=2") == 200 && has_value(3) &&
 		ask("/api/v1/history", "metric=xenscope_host_domains&start=-300&cf=MAX&points=2") == 200 &&

@@ -60,8 +60,8 @@ test_blocks(void)
 {
 	struct graph_options o = options("a");
 
-	body = "{\"source\":\"live\",\"metric\":\"a\",\"unit\":\"bytes\",\"per_second\":false,\"start\":0,\"step\":5,"
-	       "\"values\":[0,1024,null,2048,512]}";
+	body = "{\"source\":\"live\",\"start\":0,\"step\":5,\"columns\":[{\"metric\":\"a\",\"unit\":\"bytes\","
+	       "\"per_second\":false,\"values\":[0,1024,null,2048,512]}]}";
 	ok(run(&o) == EXIT_OK && strstr(out, "\xe2\x96\x81\xe2\x96\x85 \xe2\x96\x88\xe2\x96\x83\n"),
 	    "0 is the lowest block, the highest value the highest, what is unknown none");
 	ok(strstr(out, "a, bytes\n") && strstr(out, "last 512, mean 896, least 0, most 2 Ki\n") &&
@@ -82,13 +82,13 @@ test_blocks(void)
 	ok(strstr(out, "\\x1b[2J, seconds per second\nno values\n"), "without any value that is said, and no text plays");
 	ok(strcmp(asked, "/api/v1/history?metric=a&uuid=x%26y&start=-60&end=2026-11-03T12%3A00%3A00%2B01%3A00&points=72") == 0,
 	    "parameters are escaped: %s", asked);
-	body = "{\"metric\":\"a\",\"values\":[0,0,-1]}";
+	body = "{\"columns\":[{\"metric\":\"a\",\"values\":[0,0,-1]}]}";
 	ok(run(&o) == EXIT_OK && strstr(out, "\xe2\x96\x81\xe2\x96\x81\xe2\x96\x81\n"), "nothing but zeros is a flat line");
 	o.json = true;
 	ok(run(&o) == EXIT_OK && strstr(out, "\"metric\": \"a\""), "with --json it is the answer itself");
 	o.json = false;
 	body = "{}";
-	ok(run(&o) == EXIT_OK && strstr(out, "no values"), "an answer without members is no crash");
+	ok(run(&o) == EXIT_OK && strstr(out, "a block is"), "an answer without members is no crash");
 	body = NULL;
 	ok(run(&o) == EXIT_ANSWER && !*out, "an error is one");
 }

@@ -194,8 +194,8 @@ test_table(void)
 static void
 test_history(void)
 {
-	static const char one[] = "{\"metric\":\"xenscope_host_free_bytes\",\"unit\":\"bytes\",\"start\":100,\"step\":60,"
-				  "\"values\":[null,1073741824]}";
+	static const char one[] = "{\"start\":100,\"step\":60,\"columns\":[{\"metric\":\"xenscope_host_free_bytes\","
+				  "\"unit\":\"bytes\",\"values\":[null,1073741824]}]}";
 	static const char two[] = "{\"start\":100,\"step\":60,\"columns\":[{\"metric\":\"a\",\"per_second\":true,\"values\":"
 				  "[1.5,2]},{\"metric\":\"b\\u001b\",\"unit\":\"ratio\",\"values\":[0.25]}]}";
 	const char *const answers[] = {one, two};
