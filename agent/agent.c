@@ -363,7 +363,6 @@ agent_publish(struct agent *a, bool replay)
 		a->rrdd = rrdd_new(dir);
 }
 
-
 int
 agent_serve(struct agent *a, struct loop *loop)
 {
