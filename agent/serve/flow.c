@@ -2,13 +2,9 @@
 #include <config.h>
 #include "serve/flow.h"
 
-#include <zlib.h>
-
 #include "base/util.h"
+#include "serve/gzip.h"
 
-#define GZIP_LEVEL 1   /* as kept.c */
-#define GZIP_WINDOW 31 /* zlib's: 15 bits, and gzip's header */
-#define GZIP_MEMORY 8  /* zlib's default */
 #define DRAIN (64u * 1024)
 
 struct flow {
@@ -24,7 +20,7 @@ flow_new(struct reply *reply, bool gzip)
 {
 	struct flow *f = xcalloc(1, sizeof(*f));
 
-	if (gzip && deflateInit2(&f->z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+	if (gzip && !gzip_begin(&f->z)) {
 		free(f);
 		return NULL;
 	}

@@ -4,16 +4,13 @@
 
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/util.h"
 #include "serve/flow.h"
+#include "serve/gzip.h"
 #include "serve/headers.h"
 
-#define MAX_KEPT 96	  /* dashboard files and the routes' answers; beyond that the oldest one goes */
-#define GZIP_LEVEL 1	  /* a fifth of the size at a third of the time of the default level */
-#define GZIP_WINDOW 31	  /* zlib's: 15 bits, and gzip's header */
-#define GZIP_MEMORY 8	  /* zlib's default */
+#define MAX_KEPT 96 /* dashboard files and the routes' answers; beyond that the oldest one goes */
 
 struct form {
 	struct MHD_Response *response, *unchanged; /* NULL: not made yet */
@@ -187,31 +184,6 @@ kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *rep
 	return b;
 }
 
-/* The bytes as gzip has them; NULL: no memory, or they got no fewer. */
-static void *
-compress_body(const void *data, size_t n, size_t *ret_n)
-{
-	z_stream z = {.next_in = (Bytef *) (uintptr_t) data, .avail_in = (uInt) n};
-	uLong room;
-	void *out, *ret = NULL;
-
-	if (n > UINT32_MAX || deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
-				  Z_DEFAULT_STRATEGY) != Z_OK)
-		return NULL;
-	room = deflateBound(&z, (uLong) n);
-	out = xmalloc(room);
-	z.next_out = out;
-	z.avail_out = (uInt) room;
-	if (deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < n) {
-		*ret_n = z.total_out;
-		ret = xmalloc(*ret_n); /* the end of what was cut off would lie between others for ever */
-		memcpy(ret, out, *ret_n);
-	}
-	(void) deflateEnd(&z);
-	free(out);
-	return ret;
-}
-
 /* The form that such a client gets. */
 static struct form *
 form_for(struct body *b, bool gzip)
@@ -223,7 +195,7 @@ form_for(struct body *b, bool gzip)
 		return &b->plain;
 	if (b->gzip.response)
 		return &b->gzip;
-	data = compress_body(b->data, b->n, &n);
+	data = gzip_whole(b->data, b->n, &n);
 	b->incompressible = !data || !form_make(&b->gzip, &b->reply, data, n, true, true);
 	return b->incompressible ? &b->plain : &b->gzip;
 }
