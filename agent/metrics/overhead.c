@@ -95,31 +95,6 @@ overhead_cycles_per_exit(const struct exits *e)
 	return quotient((double) e->cycles, (double) e->count);
 }
 
-double
-overhead_pml_page_cycles(double c_full, double c_ev, double splits, double pages)
-{
-	return c_full / PML_ENTRIES + (splits > 0 ? quotient(c_ev * splits, pages) : 0);
-}
-
-double
-overhead_gain(double pml_page_cycles, double c_ev)
-{
-	return 1 - quotient(pml_page_cycles, c_ev);
-}
-
-double
-overhead_saved_ratio(
-    double pages, double c_ev, double c_full, double seconds, double vcpus, double cpu_hz)
-{
-	return overhead_ratio(pages * (c_ev - c_full / PML_ENTRIES), seconds, vcpus, cpu_hz);
-}
-
-double
-overhead_coverage(double pages, double pml_full, double residual)
-{
-	return quotient(pages, PML_ENTRIES * pml_full + residual);
-}
-
 /* -- windows against pages -- */
 
 /* A window is cut when the agent hears of a harvest, a little later than the pass ends. */

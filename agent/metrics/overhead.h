@@ -69,17 +69,4 @@ double overhead_per_kpage(double exits, double pages);
 /* c_ev = stall / n of violations, c_full the same of PML-full exits. */
 double overhead_cycles_per_exit(const struct exits *e);
 
-/* Under write protection each page costs a violation, c_ev cycles. Under PML it costs its share of a full buffer, and
- * the first write to a superpage a violation: c_full / 512 + c_ev x splits / pages. (Kai Huang, "PML design for Xen",
- * xen-devel, February 2015: from a fault for each page to an exit for 512.) */
-double overhead_pml_page_cycles(double c_full, double c_ev, double splits, double pages);
-/* 1 - PML / write protection, in cycles per page: what PML saves of the cost; negative where it costs more. */
-double overhead_gain(double pml_page_cycles, double c_ev);
-/* pages x (c_ev - c_full / 512) / (T x V x F): what PML saves of the guest's CPU time; negative likewise. */
-double overhead_saved_ratio(
-    double pages, double c_ev, double c_full, double seconds, double vcpus, double cpu_hz);
-/* pages / (512 x PML-full + residual): 1 where all pages went through buffers that filled up, but for the residual
- * that a harvest found in them; below 1 where PEEKs emptied them before. */
-double overhead_coverage(double pages, double pml_full, double residual);
-
 #endif
