@@ -77,6 +77,26 @@ lost(void)
 }
 
 static void
+lost_by_two(void)
+{
+	begin("100", "100");
+	helper(100, 1);
+	helper(100.001, 2);
+	operate(SHADOW_OP_ENABLE_LOGDIRTY, 100.01, 1);
+	operate(SHADOW_OP_ENABLE_LOGDIRTY, 100.02, 2);
+	runs(0, 100.03, 1);
+	runs(1, 100.03, 2);
+	loses(1, 100.05, 5);
+	tick_at(101.2);
+	ok(n_seen >= 2 && seen[n_seen - 2].domid != seen[n_seen - 1].domid, "both of two guests have their window");
+	ok(seen[n_seen - 2].window.lost == 5 && seen[n_seen - 1].window.lost == 5 && seen[n_seen - 2].window.torn &&
+		seen[n_seen - 1].window.torn,
+	    "what was lost in it may have been of either, and tears both");
+	ok(lost_of(-1) == 5 && lost_of(1) == 5, "the host and the CPU lost it once");
+	end();
+}
+
+static void
 metrics(void)
 {
 	struct tick tick = {.mono = 200, .real = 200};
@@ -256,6 +276,7 @@ main(void)
 	log_set_level(LOG_LEVEL_ERR);
 	no_buffers();
 	lost();
+	lost_by_two();
 	metrics();
 	torn();
 	late();
