@@ -17,7 +17,7 @@
 
 #define TAIL 64 /* bytes by which a file is known again: a log's last line has its time and its text */
 
-struct followed {
+struct followed_log {
 	char *path;
 	const char *name; /* within its directory */
 	int fd;		  /* -1: it is not there */
@@ -35,7 +35,7 @@ struct log_follow {
 	int epoll, inotify;
 	int more; /* eventfd: there is something to read although nothing new happened */
 	bool more_set;
-	struct followed log[MAX_FOLLOWED];
+	struct followed_log log[MAX_LOGS];
 	size_t n;
 	size_t next; /* whose turn it is */
 };
@@ -130,7 +130,7 @@ open_regular(const char *path, struct stat *ret_st)
 }
 
 static void
-take_file(struct followed *x, int fd, const struct stat *st, off_t at)
+take_file(struct followed_log *x, int fd, const struct stat *st, off_t at)
 {
 	closep(&x->fd);
 	x->fd = fd;
@@ -140,7 +140,7 @@ take_file(struct followed *x, int fd, const struct stat *st, off_t at)
 }
 
 static void
-begin_anew(struct followed *x)
+begin_anew(struct followed_log *x)
 {
 	x->at = 0;
 	x->tail_n = 0;
@@ -149,7 +149,7 @@ begin_anew(struct followed *x)
 
 /* The file of this name, from its beginning. */
 static void
-open_next(struct log_follow *f, struct followed *x)
+open_next(struct log_follow *f, struct followed_log *x)
 {
 	int next = watch(f, x->path); /* first, so that nothing grows unseen */
 	struct stat st;
@@ -168,7 +168,7 @@ open_next(struct log_follow *f, struct followed *x)
 
 /* The file still has before x->at what was read there. */
 static bool
-is_known(const struct followed *x, int fd, off_t size)
+is_known(const struct followed_log *x, int fd, off_t size)
 {
 	char tail[TAIL];
 
@@ -179,7 +179,7 @@ is_known(const struct followed *x, int fd, off_t size)
 /* It was cut to nothing, and may have grown again. If there is a copy, the rest of that comes first: from here
  * on it is the old file of a rotation. */
 static void
-after_truncation(struct followed *x)
+after_truncation(struct followed_log *x)
 {
 	_cleanup_(freep) char *path = xasprintf("%s.1", x->path);
 	struct stat st;
@@ -194,7 +194,7 @@ after_truncation(struct followed *x)
 }
 
 static void
-check_truncation(struct followed *x)
+check_truncation(struct followed_log *x)
 {
 	struct stat st;
 
@@ -203,7 +203,7 @@ check_truncation(struct followed *x)
 }
 
 static void
-keep_tail(struct followed *x, const char *data, size_t n)
+keep_tail(struct followed_log *x, const char *data, size_t n)
 {
 	size_t kept = n < TAIL ? MIN(x->tail_n, TAIL - n) : 0, added = MIN(n, TAIL);
 
@@ -214,7 +214,7 @@ keep_tail(struct followed *x, const char *data, size_t n)
 
 /* At most *budget bytes. 1: its end was reached. */
 static int
-read_lines(struct followed *x, unsigned log, size_t *budget, log_line_fn *fn, void *arg)
+read_lines(struct followed_log *x, unsigned log, size_t *budget, log_line_fn *fn, void *arg)
 {
 	while (*budget > 0) {
 		size_t room, n;
@@ -237,7 +237,7 @@ read_lines(struct followed *x, unsigned log, size_t *budget, log_line_fn *fn, vo
 /* At the end of the open file: true if another one has its name and is written to, so that nobody writes to
  * this one any more. */
 static bool
-is_over(struct log_follow *f, struct followed *x)
+is_over(struct log_follow *f, struct followed_log *x)
 {
 	struct stat st;
 
@@ -254,7 +254,7 @@ is_over(struct log_follow *f, struct followed *x)
 static int
 read_log(struct log_follow *f, size_t i, size_t *budget, log_line_fn *fn, void *arg)
 {
-	struct followed *x = &f->log[i];
+	struct followed_log *x = &f->log[i];
 	int r = 1;
 
 	if (x->fd < 0)
@@ -309,11 +309,11 @@ watch_directory(struct log_follow *f, const char *path)
 int
 log_follow_add(struct log_follow *f, const char *path)
 {
-	struct followed *x = &f->log[f->n];
+	struct followed_log *x = &f->log[f->n];
 	struct stat st;
 	int dir_watch, fd;
 
-	if (f->n == MAX_FOLLOWED)
+	if (f->n == MAX_LOGS)
 		return -E2BIG;
 	dir_watch = watch_directory(f, path);
 	if (dir_watch < 0)
@@ -343,7 +343,7 @@ static void
 mark(struct log_follow *f, const struct inotify_event *e)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		struct followed *x = &f->log[i];
+		struct followed_log *x = &f->log[i];
 
 		if (e->mask & IN_Q_OVERFLOW)
 			x->due = true;

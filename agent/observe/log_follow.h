@@ -12,7 +12,7 @@
  * Compressed neighbours are never opened. */
 struct log_follow;
 
-#define MAX_FOLLOWED 8		     /* logs */
+#define MAX_LOGS 8
 #define FOLLOW_BYTES (4u << 20)	     /* read of all logs in one call of log_follow_read */
 
 /* A whole line without its line end; it holds during the call. log: the number that log_follow_add gave. */

@@ -38,7 +38,7 @@ int rounds_bpf_open(struct observer **ret, const char **ret_why);
 /* uprobes on libxenctrl through tracefs; root is the file system's root ("" for "/"). Events that an
  * earlier agent's probes left in their buffer are read first. */
 int rounds_uprobe_open(const char *root, struct observer **ret, const char **ret_why);
-/* The toolstack's own logs, at most MAX_FOLLOWED (log_follow.h); left out are "" and those whose directory is not
+/* The toolstack's own logs, at most MAX_LOGS (log_follow.h); left out are "" and those whose directory is not
  * there. since: what was written since then (seconds since 1970) is read first; NAN: nothing is. -ENOENT: none is
  * there. */
 int rounds_log_open(const char *const *path, size_t n, double since, struct observer **ret, const char **ret_why);

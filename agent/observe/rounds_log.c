@@ -22,7 +22,7 @@
 struct rounds_log {
 	struct observer observer;
 	struct log_follow *follow;
-	struct log_lines lines[MAX_FOLLOWED];
+	struct log_lines lines[MAX_LOGS];
 	double looked; /* CLOCK_MONOTONIC */
 
 	/* what was written while no agent was there; at is in seconds since 1970 until it is handed over */
@@ -211,7 +211,7 @@ rounds_log_open(
 	int r = log_follow_new(&o->follow);
 	size_t followed = 0;
 
-	for (size_t i = 0; r >= 0 && i < MIN(n, MAX_FOLLOWED); i++) {
+	for (size_t i = 0; r >= 0 && i < MIN(n, MAX_LOGS); i++) {
 		if (log_follow_add(o->follow, path[i]) < 0)
 			continue; /* no such program here, if not even its directory is */
 		log_lines_init(&o->lines[followed++], INFINITY);
@@ -230,7 +230,7 @@ rounds_log_open(
 	o->observer.since = tick_now().mono;
 	o->looked = o->observer.since;
 	if (isfinite(since))
-		read_missed(o, path, MIN(n, MAX_FOLLOWED), since);
+		read_missed(o, path, MIN(n, MAX_LOGS), since);
 	*ret = &o->observer;
 	return 0;
 }
