@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/util.h"
+#include "observe/helper_name.h"
 
 /* What logs say of migrations. A round that a log names is applied as the log-dirty operation that came before
  * it, so that it passes by the same rules as what other sources see, and counts only where no better one
@@ -180,7 +181,7 @@ operation(const struct open *o, const struct event *e, enum shadow_op op)
 	    .op = op,
 	    .toolstack = e->toolstack};
 
-	str_copy(x.comm, sizeof(x.comm), e->toolstack == TOOLSTACK_XAPI ? "xenguest" : "libxl-save-help");
+	str_copy(x.comm, sizeof(x.comm), helper_names[e->toolstack == TOOLSTACK_XAPI ? HELPER_XENGUEST : HELPER_LIBXL]);
 	return x;
 }
 
@@ -285,7 +286,7 @@ exited(struct migrations *m, struct open *o, const struct event *e)
 
 	if (e->result != 0) {
 		(void) snprintf(what, sizeof(what), "%s ended with status %d",
-		    e->toolstack == TOOLSTACK_XAPI ? "emu-manager" : "libxl-save-helper", (int) e->result);
+		    helper_names[e->toolstack == TOOLSTACK_XAPI ? HELPER_MANAGER : HELPER_LIBXL], (int) e->result);
 		migration_went_wrong(m, o, what, false);
 	} else
 		o->r.evidence.complete = true;

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/util.h"
+#include "observe/helper_name.h"
 #include "observe/overhead.h"
 
 /* Only a migration's process makes a record by its first operation; a tool that turns log-dirty on
@@ -12,18 +13,7 @@
 static bool
 is_helper(struct migrations *m, const struct event *e)
 {
-	static const char *const names[] = {"libxl-save-help", "xenguest", "emu-manager"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strncmp(e->comm, names[i], sizeof(e->comm) - 1) == 0)
-			return true;
-	return !*e->comm || migration_find_helper(m, e->pid);
-}
-
-static bool
-is_ours(const struct event *e)
-{
-	return strncmp(e->comm, "xenscope", sizeof("xenscope") - 1) == 0;
+	return !*e->comm || helper_find(e->comm) != HELPERS || migration_find_helper(m, e->pid);
 }
 
 /* The record that this process's operation on this domain belongs to. A helper may work through a
@@ -64,10 +54,9 @@ note_operation(struct migrations *m, struct open *o, const struct event *e)
 {
 	if (o->r.rounds_source == SOURCE_NONE || e->source < o->r.rounds_source)
 		o->r.rounds_source = e->source;
-	if (o->r.toolstack == TOOLSTACK_UNKNOWN &&
-	    strncmp(e->comm, "xenguest", sizeof(e->comm)) == 0)
+	if (o->r.toolstack == TOOLSTACK_UNKNOWN && helper_find(e->comm) == HELPER_XENGUEST)
 		o->r.toolstack = TOOLSTACK_XAPI;
-	o->libxl = o->libxl || strncmp(e->comm, "libxl-save-help", sizeof(e->comm) - 1) == 0;
+	o->libxl = o->libxl || helper_find(e->comm) == HELPER_LIBXL;
 	count_bytes(&o->r, e);
 	o->r.evidence.last = migration_stamp(o, e->at);
 	overhead_tracked(&o->r, o->r.evidence.last);
@@ -132,7 +121,7 @@ begin_by_harvest(struct migrations *m, const struct event *e, const struct tick 
 	double at;
 	bool whole = tracking_begun_by(m->tracking, e->domid, e->pid, &at);
 
-	if (is_ours(e) || (!whole && !is_helper(m, e)) || migration_find_domain(m, e->domid, false))
+	if (event_is_ours(e) || (!whole && !is_helper(m, e)) || migration_find_domain(m, e->domid, false))
 		return NULL;
 	o = migration_begin(m, now, e->domid, e->pid, whole ? at : e->at);
 	if (!o)

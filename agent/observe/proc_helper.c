@@ -9,9 +9,9 @@
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "base/util.h"
+#include "observe/helper_name.h"
 
 #define MAX_ARGUMENTS 64
-#define COMM_LENGTH 15u
 #define MAX_IO 512 /* bytes of /proc/PID/io; it has seven short lines */
 #define MAX_DOMID 0x7fef /* DOMID_FIRST_RESERVED - 1, public/xen.h */
 
@@ -91,26 +91,8 @@ parse_xapi(const struct arguments *a, const char *parent, struct proc_helper *h)
 	return domid(option(a, "-domid"), &h->domid);
 }
 
-static const struct {
-	const char *name;
-	parse_fn *parse;
-} helpers[] = {
-    {"libxl-save-helper", parse_libxl},
-    {"xenguest", parse_xapi},
-    {"emu-manager", parse_xapi},
-};
-
-bool
-proc_helper_named(const char *comm)
-{
-	size_t n = strcspn(comm, "\n"); /* as /proc/PID/comm ends */
-
-	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
-		if (n == MIN(strlen(helpers[i].name), COMM_LENGTH) &&
-		    memcmp(comm, helpers[i].name, n) == 0)
-			return true;
-	return false;
-}
+static parse_fn *const parse[HELPERS] = {
+    [HELPER_LIBXL] = parse_libxl, [HELPER_XENGUEST] = parse_xapi, [HELPER_MANAGER] = parse_xapi};
 
 int
 proc_helper_parse(const char *cmdline, size_t n, const char *parent, struct proc_helper *ret)
@@ -130,11 +112,11 @@ proc_helper_parse(const char *cmdline, size_t n, const char *parent, struct proc
 		return -ENOENT;
 	base = strrchr(a.v[0], '/');
 	base = base ? base + 1 : a.v[0];
-	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
-		if (strcmp(base, helpers[i].name) == 0) {
+	for (size_t i = 0; i < HELPERS; i++)
+		if (strcmp(base, helper_names[i]) == 0) {
 			ret->role = ROLE_UNKNOWN;
 			ret->toolstack = TOOLSTACK_UNKNOWN;
-			return helpers[i].parse(&a, parent, ret);
+			return parse[i](&a, parent, ret);
 		}
 	return -ENOENT;
 }

@@ -9,7 +9,7 @@
 
 #include "metrics/event.h"
 
-/* A process that moves a domain's memory: libxl-save-helper, xenguest, emu-manager. */
+/* A process that moves a domain's memory (helper_name.h). */
 struct proc_helper {
 	pid_t pid, parent;
 	uint64_t started; /* starttime, in clock ticks since boot */
@@ -26,9 +26,6 @@ struct proc_stat {
 	pid_t parent;
 	uint64_t started;
 };
-
-/* True if a process of this name may be a helper; the kernel cuts names at 15 characters. */
-bool proc_helper_named(const char *comm);
 
 /* Sets domid, role and toolstack from the arguments, each of which ends with a NUL (libxl of
  * Xen 4.13 to 4.21, xenopsd; reference in proc_helper.c). The parent's name tells xl from libvirt.

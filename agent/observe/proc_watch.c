@@ -11,6 +11,7 @@
 
 #include "base/parse.h"
 #include "base/util.h"
+#include "observe/helper_name.h"
 #include "observe/observer.h"
 #include "observe/proc_events.h"
 #include "observe/proc_helper.h"
@@ -121,7 +122,7 @@ runs(int proc, pid_t pid, uint64_t started)
 	struct proc_stat s;
 
 	return read_stat(proc, pid, &s) == 0 && s.started == started && !strchr("ZXx", s.state) &&
-	       proc_helper_named(s.comm);
+	       helper_find(s.comm) != HELPERS;
 }
 
 /* Any user could give a process such a name; what moves domains is root's (or ours, in a test). */
@@ -200,7 +201,7 @@ look(const struct watch_call *c, pid_t pid)
 	ssize_t n;
 
 	n = read_file(proc, pid, "comm", comm, sizeof(comm)); /* cheaper than stat */
-	if (n <= 0 || !proc_helper_named(comm) || read_stat(proc, pid, &s) < 0 ||
+	if (n <= 0 || helper_find(comm) == HELPERS || read_stat(proc, pid, &s) < 0 ||
 	    strchr("ZXx", s.state) || is_known(o, pid, s.started) || !is_trusted(proc, pid))
 		return;
 	n = read_file(proc, pid, "cmdline", cmdline, sizeof(cmdline));

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "observe/helper_name.h"
 #include "observe/trace_reader.h"
 
 #define MAX_FOLLOWED 64	     /* domains; what is tracked beyond is not traced */
@@ -420,7 +421,7 @@ operation(struct trace *t, const struct event *e, double now)
 	bool last = e->mode & SHADOW_MODE_FINAL;
 	struct followed *f = find(t, e->domid);
 
-	if (e->result < 0 || e->source == SOURCE_PROBE || strncmp(e->comm, "xenscope", strlen("xenscope")) == 0 ||
+	if (e->result < 0 || e->source == SOURCE_PROBE || event_is_ours(e) ||
 	    (t->best != SOURCE_NONE && e->source > t->best && !e->alone))
 		return;
 	if (!e->alone)

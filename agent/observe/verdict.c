@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/util.h"
+#include "observe/helper_name.h"
 #include "observe/rounds.h"
 
 /* What is known of a migration when it is judged. */
@@ -180,19 +181,19 @@ static const struct {
 bool
 verdict_of_status(const char *comm, int status, char *ret_reason, size_t n)
 {
-	static const char cut[] = "libxl-save-help";
-	const char *rest = strcmp(comm, cut) == 0 ? "er" : "";
+	enum helper_name helper = helper_find(comm);
+	const char *name = helper != HELPERS ? helper_names[helper] : comm;
 
 	if (!WIFSIGNALED(status)) {
-		(void) snprintf(ret_reason, n, "%s%s ended with status %d", comm, rest, WEXITSTATUS(status));
+		(void) snprintf(ret_reason, n, "%s ended with status %d", name, WEXITSTATUS(status));
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (signals[i].number == WTERMSIG(status)) {
-			(void) snprintf(ret_reason, n, "%s%s was ended by %s", comm, rest, signals[i].name);
+			(void) snprintf(ret_reason, n, "%s was ended by %s", name, signals[i].name);
 			return signals[i].from_outside;
 		}
-	(void) snprintf(ret_reason, n, "%s%s was ended by signal %d", comm, rest, WTERMSIG(status));
+	(void) snprintf(ret_reason, n, "%s was ended by signal %d", name, WTERMSIG(status));
 	return false;
 }
 

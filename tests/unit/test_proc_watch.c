@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/util.h"
+#include "observe/helper_name.h"
 #include "observe/observer.h"
 #include "observe/proc_events.h"
 #include "observe/proc_helper.h"
@@ -108,9 +109,10 @@ test_xapi(void)
 	ok(proc_helper_parse("", 0, "", &h) == -ENOENT, "a process without arguments is none");
 	ok(proc_helper_parse("xenguest", 8, "", &h) == -ENOENT,
 	    "nor is one whose arguments are cut");
-	ok(proc_helper_named("libxl-save-help") && proc_helper_named("xenguest\n") &&
-		!proc_helper_named("xenguest2") && !proc_helper_named("xengues") &&
-		!proc_helper_named("libxl-save-helper"),
+	ok(helper_find("libxl-save-help") == HELPER_LIBXL && helper_find("xenguest\n") == HELPER_XENGUEST &&
+		helper_find("emu-manager") == HELPER_MANAGER && helper_find("xenguest2") == HELPERS &&
+		helper_find("xengues") == HELPERS && helper_find("libxl-save-helper") == HELPERS &&
+		helper_find("") == HELPERS,
 	    "the kernel's cut names are known");
 }
 
