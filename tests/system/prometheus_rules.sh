@@ -50,6 +50,12 @@ done < "$tmp/alerts" > "$tmp/said"
 [ -s "$tmp/alerts" ] && [ ! -s "$tmp/said" ]
 ok $? "each of the $(wc -l < "$tmp/alerts") alerts has a runbook, and a test for firing and not firing"
 
+# the manual's are made of them: the same words, without the marks of either language
+sed '/^## /,$!d' "$srcdir/docs/runbooks.md" | tr -d '*`#' | tr -s ' \n' '\n' | sed '/^$/d' > "$tmp/words"
+sed '/^\.Sh ALERTS/,/^\.El/!d; s/^\.It Li //; /^\./d; s/\\f[BIP]//g; s/\\-/-/g' "${builddir:?}/packaging/man/xenscope-metrics.7" |
+    sed '1,/^with what each means/d' | tr -s ' \n' '\n' | diff "$tmp/words" - > "$tmp/said"
+ok $? "xenscope-metrics(7) has the $(wc -l < "$tmp/words") words of the runbooks"
+
 sed -n 's/^ *- name: //p' "$rules"/xenscope_*.yml "$rules"/fleet/xenscope_*.yml > "$tmp/groups"
 
 # what the rules name is what the agent has, or what the rules record
