@@ -139,6 +139,27 @@ def check_series(url):
         ok(10 < most <= limit, "a %s has at most %d series: %d" % (what, limit, most))
 
 
+def families(address):
+    """The names of a live /metrics, as Prometheus calls them when it asks for OpenMetrics."""
+    r = urllib.request.Request("http://%s/metrics" % address, headers={"Accept": "application/openmetrics-text"})
+    with urllib.request.urlopen(r, timeout=10) as answer:
+        return set(re.findall(r"^# TYPE (\S+)", answer.read().decode(), re.M))
+
+
+def check_scraped(addresses, url):
+    """Each agent answers its scrapes, and nothing that it tells is lost on the way."""
+    up = {r["metric"]["instance"]: r["value"][1] for r in ask(url, "query", query="up")["result"]}
+    ok(up == dict.fromkeys(addresses, "1"), "up is 1 of each of the %d agents" % len(addresses), up)
+    until, wrong = time.time() + PATIENCE, True
+    while wrong and time.time() < until:    # Prometheus keeps what is told no more for ten scrapes
+        time.sleep(1)
+        wrong = []
+        for a in addresses:
+            known = {m["metric"] for m in ask(url, "targets/metadata", match_target='{instance="%s"}' % a)}
+            wrong += [a + ": " + name for name in sorted(known ^ families(a))] if known else [a + ": nothing"]
+    ok(not wrong, "Prometheus knows each family of their /metrics, and no other", "\n".join(wrong))
+
+
 def main():
     is_current()
     boards = {n: json.loads(read("%s/%s.json" % (GRAFANA, n))) for n in NAMES}
@@ -146,10 +167,12 @@ def main():
         wrong = list(faults(board))
         ok(not wrong, "%s.json is a dashboard: %d panels, each in its place and with queries" %
            (name, len(board["panels"])), "\n".join(wrong))
-    url = prometheus([agent(BUILD, name, cut("%s/tests/captures/%s.jsonl" % (SRC, name), since, speed=SPEED))
-                      for name, since in CAPTURES.items()])
+    addresses = [agent(BUILD, name, cut("%s/tests/captures/%s.jsonl" % (SRC, name), since, speed=SPEED))
+                 for name, since in CAPTURES.items()]
+    url = prometheus(addresses)
     check_queries(boards, url)
     check_series(url)
+    check_scraped(addresses, url)
 
 
 try:
