@@ -11,7 +11,7 @@ import { overview } from './overview.js';
 import { page } from './words.js';
 
 const POLL = 5, POLL_RUNNING = 1, MAX_PAUSE = 60;	/* seconds */
-const STALE = 30;					/* seconds */
+const HEALTHY_STEPS = 3, HEALTHY_SECONDS = 10;		/* how old a sample may be: agent/serve/host.c */
 const MAX_KEPT = 12;					/* views that are not looked at */
 
 /* #/NAME/KEY/MORE. make(key, agent) gives {title, node, refresh()}, and may give at(more) and live(running, now). */
@@ -50,7 +50,10 @@ function showHost(host) {
 		is(m.xenscope_host_cpus) ? plural(m.xenscope_host_cpus, 'CPU') : '',
 		is(m.xenscope_host_memory_bytes) ? bytes(m.xenscope_host_memory_bytes) : '']));
 	text(byId('notes'), (host.notes || []).concat(broken.map(c => 'Collector ' + c.name + ': ' + c.error)).join('\n'));
-	if (host.age_seconds > STALE)
+	if (host.stale)
+		status('stale', 'stale', 'The agent has gone: these are its last figures, ' + seconds(host.age_seconds) +
+			' old. On the host, systemctl start xenscoped starts it again.');
+	else if (host.age_seconds > HEALTHY_STEPS * host.step + HEALTHY_SECONDS)
 		status('stale', 'stale', 'These figures are ' + seconds(host.age_seconds) + ' old: the agent answers, but has ' +
 			'collected nothing since. On the host, journalctl -u xenscoped says why.');
 	else

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,17 +86,20 @@ def crowded(capture, path, n):
 
 
 class Agent:
-    """The agent itself, playing captures."""
+    """The agent itself, playing captures; in a process group of its own, in which its serve half stays when it is killed."""
 
     def __init__(self, program, captures, domains=0):
         self.dir = tempfile.mkdtemp(prefix="xenscope-browser.")
         self.log = os.path.join(self.dir, "log")
         if domains:
             captures = [crowded(captures[0], os.path.join(self.dir, "crowded.jsonl"), domains)]
-        arguments = ["--replay=" + c for c in captures] + ["--listen=127.0.0.1:0", "--socket=", "--xapi_socket=",
-                                                           "--state_dir=" + self.dir, "--dashboard_dir=" + WEB]
+        self.command = [program, "--socket=", "--xapi_socket=", "--state_dir=" + self.dir, "--dashboard_dir=" + WEB]
+        self.command += ["--replay=" + c for c in captures]
+        self.start(0)
+
+    def start(self, port):
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen([program] + arguments, stderr=log)
+            self.process = subprocess.Popen(self.command + ["--listen=127.0.0.1:%d" % port], stderr=log, start_new_session=True)
 
     def wait(self):
         self.url = self.wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", open(self.log).read()), 120).group()
@@ -119,9 +123,16 @@ class Agent:
         with urllib.request.urlopen(self.url + "/api/v1/" + name, timeout=5) as r:
             return json.load(r)
 
-    def stop(self):
-        self.process.terminate()
+    def end(self, sig=signal.SIGTERM):
+        self.process.send_signal(sig)
         self.process.wait(20)
+
+    def stop(self):
+        self.end()
+        try:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -418,6 +429,40 @@ def check_stale(page):
     access(page, "stale figures")
 
 
+def check_last(page):
+    page.wait(READY)
+    ok(said(page, "#status-text") == "stale" and "has gone" in said(page, "#alert"), "the last figures of an agent that was killed are called so",
+       said(page, "#alert"))
+
+
+def check_seldom(page):
+    page.wait(READY)
+    ok(page.run("document.getElementById('status').dataset.state") == "live", "with a step of 60 s figures of 100 s are live")
+
+
+def check_killed(page, agent):
+    """The real one: its root half killed, then all of it stopped; each time it comes back."""
+    state = "document.getElementById('status').dataset.state === '%s'"
+    port = int(agent.url.rsplit(":")[-1])
+    page.wait(READY)
+    ok(page.wait(state % "replay"), "the agent plays")
+    agent.end(signal.SIGKILL)
+    ok(page.wait(state % "stale", 10), "when its root half is killed the page is stale within 10 s", said(page, "#status-text"))
+    ok("The agent has gone" in said(page, "#alert") and "systemctl start xenscoped" in said(page, "#alert"), "and says what to do",
+       said(page, "#alert"))
+    if shots:
+        page.shot(os.path.join(shots, "killed-light.png"))
+    for how in "it is started again", "it was stopped and is back":
+        agent.start(port)
+        ok(page.wait(state % "replay", 40) and page.run("document.getElementById('alert').hidden"), "when %s, so is the page" % how,
+           said(page, "#alert"))
+        if how == "it is started again":
+            agent.end()
+            ok(page.wait(state % "error", 15) and "Shown is what it said at" in said(page, "#alert"),
+               "an agent that is stopped is noticed, its last figures stay", said(page, "#alert"))
+            ok(count(page, ".matrix tbody tr") == 6, "in their place")
+
+
 def check_gone(page, tests):
     page.wait(READY)
     port = int(tests.server.url.rsplit(":")[-1])
@@ -536,7 +581,8 @@ def run(browser):
         t.page("/#/migration/" + began[0]["id"], check_ending, "ended-light")
     for scenario, function, options in (("hostile", check_hostile, {}), ("hostile", check_hostile, phone), ("empty", check_empty, {}),
                                         ("replay", check_replay, dict(scheme="dark")), ("smap_hvm", check_smap_hvm, {}),
-                                        ("error", check_error, {}), ("stale", check_stale, dict(scheme="dark"))):
+                                        ("error", check_error, {}), ("stale", check_stale, dict(scheme="dark")), ("gone", check_last, {}),
+                                        ("seldom", check_seldom, {})):
         with Tests(browser, Fixture(scenario)) as t:
             t.page("/", function, scenario + ("-phone" if options.get("width") else ""), **options)
     with Tests(browser, Fixture("many")) as t:
@@ -547,6 +593,7 @@ def run_agent(browser, crowd, program, captures):
     with Tests(browser, Agent(program, captures).wait()) as t:
         t.page("/", lambda p: check_agent(p, t.server), "agent-light")
         t.page(PREFIX + "/", lambda p: check_agent(p, t.server), "agent-phone", width=390, height=844, scheme="dark")
+        t.page("/", lambda p: check_killed(p, t.server), None)
     with Tests(browser, crowd.wait()) as t:
         first_view(browser, t.server)
 

@@ -28,9 +28,10 @@ SPECULATION = """Speculative mitigation facilities:
 
 class Scenario:
     def __init__(self, source="live", age=1.2, names=("web-1", "db-primary", "build-03", "mail"), smap_hvm=False,
-                 unknown=False, running=True, past=True, status=200, many=0, migrations=0, ends=0):
+                 unknown=False, running=True, past=True, status=200, many=0, migrations=0, ends=0, gone=False, step=5):
         self.source, self.age, self.names, self.smap_hvm, self.unknown = source, age, list(names), smap_hvm, unknown
         self.moving, self.past, self.status, self.journalled, self.ends = running, past, status, migrations, ends
+        self.gone, self.step = gone, step
         self.kept = {}  # of many domains: what a page takes is measured, not what Python takes
         self.names += ["guest-%03d" % i for i in range(many)]
 
@@ -47,7 +48,7 @@ class Scenario:
 
     def answer(self, path, query):
         now = time.time() - self.age
-        head = {"source": self.source, "time": now, "age_seconds": self.age,
+        head = {"source": self.source, "stale": self.gone, "time": now, "age_seconds": self.age,
                 "time_text": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
         name, _, key = path[len("/api/v1/"):].partition("/")
         make = getattr(self, "%s_%s" % ("one" if key else "get", name), None) if path.startswith("/api/v1/") else None
@@ -66,7 +67,7 @@ class Scenario:
         return 200, head
 
     def get_host(self, query, now):
-        return {"xen_version": "4.17.7", "cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz",
+        return {"agent_version": "0.1.0", "step": self.step, "xen_version": "4.17.7", "cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz",
                 "boot_id": UUID % 99, "command_line": "dom0_mem=4G,max:4G console=vga,com1" +
                 (" smap=hvm ept=no-pml" if self.smap_hvm else ""),
                 "notes": ["tracefs is not mounted: pages sent are not seen. mount -t tracefs tracefs /sys/kernel/tracing"]
@@ -274,7 +275,8 @@ SCENARIOS = {
     "live": dict(), "ending": dict(ends=4), "replay": dict(source="replay"), "quiet": dict(running=False),
     "smap_hvm": dict(smap_hvm=True, running=False), "hostile": dict(names=HOSTILE),
     "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=503),
-    "stale": dict(age=900, running=False), "many": dict(many=996, migrations=500, running=False),
+    "stale": dict(age=900, running=False), "gone": dict(age=4, running=False, gone=True),
+    "seldom": dict(age=100, step=60, running=False), "many": dict(many=996, migrations=500, running=False),
 }
 
 
