@@ -12,6 +12,7 @@ import { page } from './words.js';
 
 const POLL = 5, POLL_RUNNING = 1, MAX_PAUSE = 60;	/* seconds */
 const HEALTHY_STEPS = 3, HEALTHY_SECONDS = 10;		/* how old a sample may be: agent/serve/host.c */
+const LATER = 503;					/* HTTP's status until there is a sample, and of a busy agent */
 const MAX_KEPT = 12;					/* views that are not looked at */
 
 /* #/NAME/KEY/MORE. make(key, agent) gives {title, node, refresh()}, and may give at(more) and live(running, now). */
@@ -32,7 +33,7 @@ function status(kind, said, alert) {
 	text(byId('status-text'), said);
 	show(byId('alert'), Boolean(alert));
 	text(byId('alert'), alert);
-	document.body.classList.toggle('stale', kind === 'stale' || kind === 'error');
+	document.body.classList.toggle('stale', kind !== 'live' && kind !== 'replay');
 }
 
 function title() {
@@ -61,7 +62,9 @@ function showHost(host) {
 }
 
 function failed(e) {
-	status('error', 'no answer', 'The agent ' + (e.status ? 'answers: ' : 'does not answer: ') + e.message + '. ' +
+	const waits = e.status === LATER, said = !e.status ? 'no answer' : !waits ? 'HTTP ' + e.status : received ? 'waiting' : 'starting';
+
+	status(waits ? 'loading' : 'error', said, 'The agent ' + (e.status ? 'answers: ' : 'does not answer: ') + e.message + '. ' +
 		(received ? 'Shown is what it said at ' + clock(received) + '. ' : '') + 'Asking again.');
 }
 

@@ -417,9 +417,24 @@ def check_smap_hvm(page):
     ok(count(page, "td.off") == 1, "and stands out")
 
 
+def check_starting(page):
+    ok(page.wait("!document.getElementById('alert').hidden") and said(page, "#status-text") == "starting",
+       "an agent without a sample is starting", said(page, "#status-text"))
+    ok("The agent answers: no sample yet: the agent has just started" in said(page, "#alert"), "in the API's own words", said(page, "#alert"))
+    access(page, "an agent that starts")
+
+
 def check_error(page):
-    ok(page.wait("document.body.classList.contains('stale')"), "an error of the API is shown")
-    ok("no sample yet: the agent has just started" in said(page, "#alert"), "with the API's own words", said(page, "#alert"))
+    ok(page.wait("document.getElementById('status').dataset.state === 'error'") and said(page, "#status-text") == "HTTP 500",
+       "an error of the API is shown", said(page, "#status-text"))
+    access(page, "an error")
+
+
+def check_loading(page):
+    ok(page.wait("document.getElementById('main').ariaBusy === 'true' && document.querySelectorAll('.answer').length === 4"),
+       "the cards are there before their figures")
+    ok(said(page, "#status-text") == "Loading" and page.run("document.getElementById('alert').hidden"), "and what is awaited is said")
+    access(page, "loading")
 
 
 def check_stale(page):
@@ -581,7 +596,8 @@ def run(browser):
         t.page("/#/migration/" + began[0]["id"], check_ending, "ended-light")
     for scenario, function, options in (("hostile", check_hostile, {}), ("hostile", check_hostile, phone), ("empty", check_empty, {}),
                                         ("replay", check_replay, dict(scheme="dark")), ("smap_hvm", check_smap_hvm, {}),
-                                        ("error", check_error, {}), ("stale", check_stale, dict(scheme="dark")), ("gone", check_last, {}),
+                                        ("starting", check_starting, {}),
+                                        ("error", check_error, {}), ("loading", check_loading, {}), ("stale", check_stale, dict(scheme="dark")), ("gone", check_last, {}),
                                         ("seldom", check_seldom, {})):
         with Tests(browser, Fixture(scenario)) as t:
             t.page("/", function, scenario + ("-phone" if options.get("width") else ""), **options)

@@ -16,6 +16,8 @@ TYPES = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf
 UUID = "00000000-0000-4000-8000-%012d"
 HOSTILE = ["<script>document.title='owned'</script>", "\"><img src=x onerror=alert(1)>", "';DROP TABLE vms;--",
            "\u202egnp.exe \u4f60\u597d \U0001f525", "a" * 127]
+PROBLEMS = {500: ("Internal Server Error", "the answer could not be made"),
+            503: ("Service Unavailable", "no sample yet: the agent has just started; ask again in 5 s")}
 FEATURES = [("smap", "Supervisor Mode Access Prevention"), ("smep", "Supervisor Mode Execution Prevention"),
             ("umip", "User Mode Instruction Prevention"), ("pku", "Protection Keys for Userspace"),
             ("cet_ss", "CET Shadow Stacks"), ("cet_ibt", "CET Indirect Branch Tracking")]
@@ -55,8 +57,8 @@ class Scenario:
         if make is None:
             return 404, {"title": "Not Found", "status": 404, "detail": "there is nothing at this path"}
         if self.status != 200:
-            return self.status, {"title": "Service Unavailable", "status": self.status,
-                                 "detail": "no sample yet: the agent has just started; ask again in 5 s"}
+            title, detail = PROBLEMS[self.status] if self.status else time.sleep(60) or PROBLEMS[500]
+            return self.status, {"title": title, "status": self.status, "detail": detail}
         try:
             found = make(key) if key else make(query, now)
             if found is None:
@@ -274,7 +276,8 @@ class Scenario:
 SCENARIOS = {
     "live": dict(), "ending": dict(ends=4), "replay": dict(source="replay"), "quiet": dict(running=False),
     "smap_hvm": dict(smap_hvm=True, running=False), "hostile": dict(names=HOSTILE),
-    "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=503),
+    "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=500),
+    "starting": dict(status=503), "loading": dict(status=0),
     "stale": dict(age=900, running=False), "gone": dict(age=4, running=False, gone=True),
     "seldom": dict(age=100, step=60, running=False), "many": dict(many=996, migrations=500, running=False),
 }
