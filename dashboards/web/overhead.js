@@ -6,6 +6,7 @@ import { MODE } from './words.js';
 
 const FIGURES = ['exits_per_kpage', 'cycles_per_page', 'overhead_ratio'];
 const TELL = [number, number, percent];
+const OF = [' exits per 1000 pages', ' cycles per page', ' of the guests\u2019 CPU time'];
 const REASONS = [['violations', 'violation_cycles', { npt_wp: 'Write to a page under NPT protection' }, 'Write to a log-dirty page'],
 	['pml_full', 'pml_full_cycles', {}, 'PML buffer full'],
 	['recalcs', 'recalc_cycles', {}, 'Entry that a harvest invalidated']];
@@ -58,6 +59,25 @@ function rowsOf(boots) {
 				if (!r.estimate && r.measured > 0 && !has(r.tracking_mode))
 					rows.push(Object.assign({ earlier: true }, r));
 	return rows.sort((a, b) => (a.tracking_mode !== 'pml') - (b.tracking_mode !== 'pml') || Number(a.estimate) - Number(b.estimate));
+}
+
+/* What PML saves against write protection, in a sentence; measured figures before estimates, and time before cycles
+ * before exits: fewer exits alone are not less time. boots: as comparison() takes them. */
+export function paysAnswer(boots, state) {
+	const rows = boots.length ? rowsOf(boots) : [], used = state === 'in_use';
+	const mode = name => rows.find(r => r.tracking_mode === name && !r.estimate && r.measured > 0) ||
+		rows.find(r => r.tracking_mode === name && r.estimate) || {};
+	const pml = mode('pml'), wp = mode('ept_wp');
+	const i = [2, 1, 0].find(n => is(of(pml, FIGURES[n])) && is(of(wp, FIGURES[n])));
+
+	if (state !== 'in_use' && state !== 'disabled')
+		return '';
+	if (i === undefined)
+		return ' Whether it ' + (used ? 'pays' : 'would pay') + ' was not measured yet.';
+	const a = of(pml, FIGURES[i]), b = of(wp, FIGURES[i]), verb = i ? ['pays', 'pay'] : ['saves exits', 'save exits'];
+	return ' It ' + (used ? a < b ? verb[0] : 'does not ' + verb[1] : (a < b ? 'would ' : 'would not ') + verb[1]) + ': ' +
+		TELL[i](a) + OF[i] + ' with it' + (pml.estimate ? ' by estimate' : '') + ', ' +
+		TELL[i](b) + ' without' + (wp.estimate ? ' by estimate' : '') + '.';
 }
 
 function note(rows, more) {

@@ -7,7 +7,7 @@ import { careful } from './events.js';
 import { legend, matrix, pmlAnswer, smapAnswer } from './features.js';
 import { HOST, hasFew, loadAll } from './history.js';
 import { pastTable } from './migrations.js';
-import { comparison } from './overhead.js';
+import { comparison, paysAnswer } from './overhead.js';
 import { showRunning } from './run.js';
 import { EVENT, PML_SOURCE, migrationsAnswer } from './words.js';
 
@@ -64,10 +64,16 @@ function protections(others) {
 function pml() {
 	const answer = el('p', 'answer', '\u2026'), dl = el('dl', 'facts inline');
 	const cost = comparison('Nothing was measured yet: migrate a guest, or run xenscope probe on this host.'), of = el('small');
+	let logging = null, measured = null;
 
+	function say() {
+		if (logging && measured)
+			text(answer, pmlAnswer(logging) + paysAnswer(measured, logging.state));
+	}
 	return {
 		report(report) {
-			text(answer, pmlAnswer(report.pml || {}));
+			logging = report.pml || {};
+			say();
 			facts(dl, [['Known from', PML_SOURCE[(report.pml || {}).source]], ['EPT accessed and dirty bits', report.ept_ad],
 				['Nested paging', report.hap]]);
 		},
@@ -77,7 +83,9 @@ function pml() {
 			const boot = boots[at];
 
 			text(of, boot ? dotted([boot.current ? 'this boot' : 'an earlier boot', 'Xen ' + boot.xen_version, boot.cpu_model]) : '');
-			cost.update(boot ? [boot].concat(boots.filter(b => b !== boot)) : []);
+			measured = boot ? [boot].concat(boots.filter(b => b !== boot)) : [];
+			cost.update(measured);
+			say();
 			return 3600;
 		}),
 	};
