@@ -10,11 +10,8 @@ import gzip
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
@@ -23,9 +20,9 @@ sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 import chromium  # noqa: E402
 import tap  # noqa: E402
+from browser_servers import UUID, WEB, Agent, Fixture  # noqa: E402
 from tap import ok  # noqa: E402
 
-WEB = os.path.join(HERE, "..", "..", "dashboards", "web")
 HAS_CHARTS = os.path.exists(os.path.join(WEB, "uplot.js"))
 MOST_BYTES = 150 * 1000  # of all files together, compressed
 FIRST_VIEW = 300  # ms, with 1000 domains
@@ -33,7 +30,6 @@ BUSY = 4  # processes that wait for each CPU: no time to measure
 READY = "document.getElementById('main').getAttribute('aria-busy') === 'false'"
 CHARTS = "document.querySelectorAll('main .chart').length > 2"
 PREFIX = "/services/plugin/xenscope"
-UUID = "00000000-0000-4000-8000-%012d"
 WIDTH = "document.scrollingElement.scrollWidth - innerWidth"
 CELLS = "[...document.querySelectorAll('%s')].map(r => [...r.cells].map(c => c.innerText.trim()))"
 VIEWS = [("overview", ""), ("guests", "#/guests"), ("guest", "#/guest/" + UUID % 1), ("migrations", "#/migrations"),
@@ -50,90 +46,6 @@ CONTRAST = """(() => {
         return r < 4.5 ? e.className + ' ' + e.textContent.slice(0, 20) + ' ' + r.toFixed(2) : ''; }).filter(Boolean);
     })()"""
 shots = axe_source = None
-
-
-class Fixture:
-    def __init__(self, scenario, port=0, without=""):
-        self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "fixture_server.py"), "--scenario", scenario,
-                                         "--web", WEB, "--port", str(port), "--without", without],
-                                        stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().strip()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-
-def crowded(capture, path, n):
-    """The capture with so many domains more, each like the first guest in it."""
-    ids = range(10000, 10000 + n)
-    with open(capture) as f, open(path, "w") as out:
-        like = None
-        for line in f:
-            a = json.loads(line)
-            if a.get("call") == "domain_list" and len(a["domains"]) > 1:
-                first, like = like is None, a["domains"][1]
-                a["domains"] += [dict(like, domid=i, uuid=UUID % i) for i in ids]
-                line = json.dumps(a) + "\n"
-                if first:
-                    for i in ids:
-                        line += json.dumps({"t": a["t"], "call": "domain_name", "domid": i, "text": "guest-%d" % i}) + "\n"
-            elif like and a.get("domid") == like["domid"] and a.get("call") in ("domain_policy", "vcpu_cr4"):
-                line += "".join(json.dumps(dict(a, domid=i)) + "\n" for i in ids)
-            out.write(line)
-    return path
-
-
-class Agent:
-    """The agent itself, playing captures; in a process group of its own, in which its serve half stays when it is killed."""
-
-    def __init__(self, program, captures, domains=0):
-        self.dir = tempfile.mkdtemp(prefix="xenscope-browser.")
-        self.log = os.path.join(self.dir, "log")
-        if domains:
-            captures = [crowded(captures[0], os.path.join(self.dir, "crowded.jsonl"), domains)]
-        self.command = [program, "--socket=", "--xapi_socket=", "--state_dir=" + self.dir, "--dashboard_dir=" + WEB]
-        self.command += ["--replay=" + c for c in captures]
-        self.start(0)
-
-    def start(self, port):
-        with open(self.log, "w") as log:
-            self.process = subprocess.Popen(self.command + ["--listen=127.0.0.1:%d" % port], stderr=log, start_new_session=True)
-
-    def wait(self):
-        self.url = self.wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", open(self.log).read()), 120).group()
-        self.wait_for(lambda: self.get("migrations")["migrations"], 120)
-        return self
-
-    def wait_for(self, function, seconds=20):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                got = function()
-                if got:
-                    return got
-            except OSError:
-                pass
-            time.sleep(0.2)
-        with open(self.log) as f:
-            raise RuntimeError("the agent does not get that far: " + f.read())
-
-    def get(self, name):
-        with urllib.request.urlopen(self.url + "/api/v1/" + name, timeout=5) as r:
-            return json.load(r)
-
-    def end(self, sig=signal.SIGTERM):
-        self.process.send_signal(sig)
-        self.process.wait(20)
-
-    def stop(self):
-        self.end()
-        try:
-            os.killpg(self.process.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Tests:
