@@ -80,8 +80,8 @@ def answers():
     with Agent("stale") as path:
         check(CRITICAL, "age=900s", "figures of a quarter of an hour ago", *of(path, "--agent"))
     with Agent("error") as path:
-        check(CRITICAL, "503: no sample yet", "an error of the agent is its own", *of(path, "--agent"))
-        check(UNKNOWN, "503: no sample yet", "and leaves the rest unknown", *of(path, "--migrations"))
+        check(CRITICAL, "500: the answer could not be made", "an error of the agent is its own", *of(path, "--agent"))
+        check(UNKNOWN, "500: the answer could not be made", "and leaves the rest unknown", *of(path, "--migrations"))
 
 
 def bad_input():

@@ -156,8 +156,8 @@ def check_scraped(addresses, url):
         wrong = []
         for a in addresses:
             known = {m["metric"] for m in ask(url, "targets/metadata", match_target='{instance="%s"}' % a)}
-            wrong += [a + ": " + name for name in sorted(known ^ families(a))] if known else [a + ": nothing"]
-    ok(not wrong, "Prometheus knows each family of their /metrics, and no other", "\n".join(wrong))
+            wrong += [a + ": " + name for name in sorted(families(a) - known)] if known else [a + ": nothing"]
+    ok(not wrong, "Prometheus knows each family of their /metrics", "\n".join(wrong))
 
 
 def main():

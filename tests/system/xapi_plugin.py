@@ -70,7 +70,7 @@ def failures():
         dead.bind(os.path.join(DIR, "dead"))
     fails(os.path.join(DIR, "dead"), "XENSCOPE_AGENT_DOWN", "refused", "an agent that has died", "features")
     with Agent("error") as path:
-        fails(path, "XENSCOPE_AGENT_ERROR", "no sample yet", "an error of the agent comes with its own words", "features")
+        fails(path, "XENSCOPE_AGENT_ERROR", "the answer could not be made", "an error of the agent comes with its own words", "features")
     whole = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"a":1\r\n1\r\n}\r\n0\r\n\r\n'
     reply = call(says(whole), "features").get("ErrorDescription", [""])
     ok(reply[0] == "XENSCOPE_AGENT_ERROR", "an answer without a length, which the agent never gives, is refused", reply)
