@@ -5,7 +5,7 @@
 fixture_server.py --scenario NAME [--web DIR] [--without FILE] [--unix PATH] [--port N]
 Prints its URL (or the socket's path) once it listens. Scenarios: see SCENARIOS below.
 """
-import argparse, http.server, json, math, os, socketserver, time, urllib.parse
+import argparse, http.server, json, math, os, re, socketserver, time, urllib.parse
 
 START = time.time()
 PREFIX = "/services/plugin/xenscope"
@@ -26,6 +26,52 @@ SPECULATION = """Speculative mitigation facilities:
   Hardware features: IBPB IBRS STIBP SSBD L1D_FLUSH MD_CLEAR
   Xen settings: BTI-Thunk: JMP, SPEC_CTRL: IBRS+ STIBP- SSBD-, Other: IBPB-ctxt VERW
   Support for HVM VMs: MSR_SPEC_CTRL MSR_VIRT_SPEC_CTRL RSB EAGER_FPU"""
+
+
+TIMES = ("time", "started", "ended", "requested", "suspended", "harvested", "sent", "done", "released", "cr4_read", "next", "start")
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../agent/metrics/metrics.def")
+
+
+def table(pattern):
+    """Of each row of the agent's table of metrics what the pattern's groups find, by its name."""
+    with open(TABLE) as f:
+        return {m[0]: m[1:] for m in re.findall(pattern, f.read())}
+
+
+ROWS = table(r'METRIC\(\w+, "(\w+)", MT_(\w+), MU_(\w+)')
+SCOPES = {s: re.findall(r'METRIC\(\w+, "(\w+)"', rows[0])
+          for s, rows in table(r"METRICS_OF\((\w+)\)((?:.|\n)*?)METRICS_END").items()}
+
+
+def metrics(*scopes, **known):
+    """All metrics of the scopes, most of them not known."""
+    return {name: known.get(name) for s in scopes for name in SCOPES[s]}
+
+
+def with_texts(value):
+    """Beside each time its text, as the agent has it."""
+    if isinstance(value, list):
+        return [with_texts(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    out = {k: with_texts(v) for k, v in value.items()}
+    for k in TIMES:
+        if k in value and not isinstance(value[k], str) and not (k == "next" and value[k] is None):
+            out[k + "_text"] = value[k] and time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(value[k]))
+    return out
+
+
+def traced(**known):
+    """What tracking cost in a pass of a migration, or in all of one."""
+    counts = ("windows", "torn_windows", "lost_records", "violations", "violation_cycles", "pml_full", "pml_full_cycles", "recalcs",
+              "recalc_cycles")
+    figures = ("tracked_seconds", "traced_seconds", "sampled_fraction", "pages_dirtied", "splits", "avoided_exits", "overhead_ratio",
+               "exits_per_kpage", "recalc_exits_per_kpage", "cycles_per_page", "harvest_seconds")
+    return dict(dict.fromkeys(counts, 0), **dict(dict.fromkeys(figures), **known))
+
+
+def problem(status, title, detail, path):
+    return status, {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
 
 
 class Scenario:
@@ -50,35 +96,34 @@ class Scenario:
 
     def answer(self, path, query):
         now = time.time() - self.age
-        head = {"source": self.source, "stale": self.gone, "time": now, "age_seconds": self.age,
-                "time_text": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
+        head = {"source": self.source, "stale": self.gone, "time": now}
         name, _, key = path[len("/api/v1/"):].partition("/")
         make = getattr(self, "%s_%s" % ("one" if key else "get", name), None) if path.startswith("/api/v1/") else None
         if make is None:
-            return 404, {"title": "Not Found", "status": 404, "detail": "there is nothing at this path"}
+            return problem(404, "Not Found", "there is nothing at this path", path)
         if self.status != 200:
             title, detail = PROBLEMS[self.status] if self.status else time.sleep(60) or PROBLEMS[500]
-            return self.status, {"title": title, "status": self.status, "detail": detail}
+            return problem(self.status, title, detail, path)
         try:
             found = make(key) if key else make(query, now)
             if found is None:
-                return 404, {"title": "Not Found", "status": 404, "detail": "there is no %s" % key}
+                return problem(404, "Not Found", "there is no %s" % key, path)
             head.update(found)
         except KeyError as e:
-            return 400, {"title": "Bad Request", "status": 400, "detail": "parameter %s is missing" % e}
-        return 200, head
+            return problem(400, "Bad Request", "parameter %s is missing" % e, path)
+        return 200, with_texts(head)
 
     def get_host(self, query, now):
-        return {"agent_version": "0.1.0", "step": self.step, "xen_version": "4.17.7", "cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz",
+        return {"age_seconds": self.age, "agent_version": "0.1.0", "step": self.step, "xen_version": "4.17.7", "cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz",
                 "boot_id": UUID % 99, "command_line": "dom0_mem=4G,max:4G console=vga,com1" +
                 (" smap=hvm ept=no-pml" if self.smap_hvm else ""),
                 "notes": ["tracefs is not mounted: pages sent are not seen. mount -t tracefs tracefs /sys/kernel/tracing"]
                 if self.unknown else [],
-                "metrics": {"xenscope_host_cpus": 64, "xenscope_host_memory_bytes": 274877906944,
-                            "xenscope_host_free_bytes": 118111600640, "xenscope_host_domains": len(self.names) + 1,
-                            "xenscope_migrations_running": int(self.running),
-                            "xenscope_migrations_total": 5 + bool(self.ends and not self.running)},
-                "collectors": [{"name": "host", "up": True, "error": ""}]}
+                "metrics": metrics("HOST", "SERVE", xenscope_host_cpus=64, xenscope_host_memory_bytes=274877906944,
+                                   xenscope_host_free_bytes=118111600640, xenscope_host_domains=len(self.names) + 1,
+                                   xenscope_migrations_running=int(self.running),
+                                   xenscope_migrations_total=5 + bool(self.ends and not self.running)),
+                "collectors": [{"name": "host", "error": None, "metrics": metrics("COLLECTOR", xenscope_collector_up=1)}]}
 
     def get_features(self, query, now):
         def row(name, title):
@@ -103,7 +148,7 @@ class Scenario:
         return {"features": {n: row(n, t) for n, t in FEATURES}, "pml": pml,
                 "ept_ad": "unknown" if self.unknown or self.smap_hvm else "yes", "hap": "unknown" if self.unknown else "yes",
                 "speculation": {"source": "none" if self.unknown else "console_ring", "text": "" if self.unknown else SPECULATION},
-                "domains": [{k: d[k] for k in ("uuid", "name", "domid", "kind", "features")} for d in self.domain_list()]}
+                "domains": [{k: d[k] for k in ("uuid", "name", "domid", "kind", "features", "cr4_read")} for d in self.domain_list()]}
 
     def domain_list(self):
         out = []
@@ -117,8 +162,8 @@ class Scenario:
             out.append({"uuid": UUID % i, "name": name, "domid": i, "kind": kind,
                         "state": "running" if i < 2 else ("paused" if i == 4 else "blocked"), "features": feat,
                         "cr4_read": time.time() - 400,
-                        "metrics": {"xenscope_domain_memory_bytes": (i + 1) << 30, "xenscope_domain_vcpus": 2 + i % 4,
-                                    "xenscope_domain_tracked": int((i == 1 and self.running) or i == 3)}})
+                        "metrics": metrics("DOMAIN", xenscope_domain_memory_bytes=(i + 1) << 30, xenscope_domain_vcpus=2 + i % 4,
+                                           xenscope_domain_tracked=int((i == 1 and self.running) or i == 3))})
         return out
 
     def get_domains(self, query, now):
@@ -151,12 +196,12 @@ class Scenario:
             s = max(0.02, send / 7400)
             if n < seen_from:
                 out.append({"n": n, "seen": False, "started": None, "seconds": None, "pages_sent": None,
-                            "frames_sent": None, "pages_dirtied": None, "harvest_seconds": None})
+                            "frames_sent": None, "pages_dirtied": None, "harvest_seconds": None, "overhead": None})
             else:
                 out.append({"n": n, "seen": True, "started": at, "seconds": s, "pages_sent": send if n else None,
                             "frames_sent": send if n else 1044480, "pages_dirtied": d,
                             "harvest_seconds": 0.0019 if mode == "pml" else 0.0043,
-                            "overhead": {"overhead_ratio": 0.0118 if mode == "pml" else 0.0273}})
+                            "overhead": traced(overhead_ratio=0.0118 if mode == "pml" else 0.0273)})
             at, send = at + s, d
         return out, at
 
@@ -165,11 +210,12 @@ class Scenario:
         mode = more.get("tracking_mode", "pml")
         rounds, at = self.rounds(started, mode, more.pop("unseen", 0))
         r = {"id": "%d-%d" % (started, i), "uuid": UUID % i, "name": (["Domain-0"] + self.names)[i], "domid": i,
-             "direction": "out", "toolstack": "xl", "tracking_mode": mode, "mode_source": "inferred", "started": started,
+             "direction": "out", "toolstack": "xl", "mode_note": "", "bytes_sent": 161398784, "released": None, "released_source": None,
+             "checkpoints": None, "xen_extra": ".7", "source": self.source, "tracking_mode": mode, "mode_source": "inferred", "started": started,
              "ended": at + 0.31, "result": "completed", "reason": "", "memory_pages": 32768, "rounds": rounds,
              "rounds_begun": len(rounds), "rounds_unseen": sum(not x["seen"] for x in rounds),
              "final": {"started": at, "seconds": 0.17, "requested": at - 0.05, "suspended": at, "harvested": at + 0.002,
-                       "sent": None, "done": at + 0.17, "pages": 517, "harvest_seconds": 0.002},
+                       "sent": None, "done": at + 0.17, "pages": 517, "harvest_seconds": 0.002, "overhead": None},
              "pages_sent": 39404, "frames_sent": 1051000, "downtime_seconds": 0.21, "downtime_source": "suspend_to_off",
              "stop_reason": "round_limit", "rounds_source": "bpf", "tracking_left_on": False,
              "cpu_model": "Intel", "xen_version": "4.17.7", "boot_id": UUID % 99,
@@ -178,10 +224,10 @@ class Scenario:
                           {"after_round": 1, "converges": "yes", "rounds": 4, "remaining_seconds": 0.8, "total_seconds": 5.6,
                            "downtime_seconds": 0.2}],
              "forecast_error": {"after_round": 1, "rounds": 0, "total_ratio": 0.031, "downtime_ratio": 0.104},
-             "overhead": {"tracked_seconds": 5.3, "traced_seconds": 0.5, "windows": 6, "torn_windows": 0, "lost_records": 0,
-                          "violations": 21, "violation_cycles": 1310367, "pml_full": 30, "pml_full_cycles": 41853904, "recalcs": 345,
-                          "recalc_cycles": 53647823, "sampled_fraction": 0.094, "splits": 21, "avoided_exits": 6590,
-                          "overhead_ratio": 0.0118, "exits_per_kpage": 4.08, "recalc_exits_per_kpage": 23.4, "cycles_per_page": 7260}}
+             "overhead": dict(traced(
+                 tracked_seconds=5.3, traced_seconds=0.5, windows=6, violations=21, violation_cycles=1310367, pml_full=30,
+                 pml_full_cycles=41853904, recalcs=345, recalc_cycles=53647823, sampled_fraction=0.094, splits=21, avoided_exits=6590,
+                 overhead_ratio=0.0118, exits_per_kpage=4.08, recalc_exits_per_kpage=23.4, cycles_per_page=7260), vcpus=2, cpu_hz=2.1e9)}
         r.update(more)
         return r
 
@@ -222,39 +268,47 @@ class Scenario:
         return {"migration": found[0]} if found else None
 
     def get_events(self, query, now):
-        def event(seq, kind, severity, text):
-            return {"seq": seq, "time": now - 600 * (10 - seq), "kind": kind, "severity": severity, "text": text,
-                    "message_id": "XENSCOPE-M00%d" % (seq % 5), "uuid": UUID % 4, "migration": None}
+        def event(seq, kind, severity, text, of=4):
+            return {"seq": seq, "time": now - 600 * (10 - seq), "kind": kind, "severity": severity, "text": text, "source": self.source,
+                    "message_id": "XENSCOPE-M00%d" % (seq % 5), "uuid": UUID % of, "domid": of, "name": (["Domain-0"] + self.names)[of],
+                    "migration": None, "details": {}}
         found = [] if not self.past else [
-            event(9, "migration_started", "info", "Migration of \"web-1\" (domain 3) began."),
+            event(9, "migration_started", "info", "Migration of \"%s\" (domain 1) began." % self.names[0], 1),
             event(8, "tracking_left_on", "warning", "Migration of \"%s\" (domain 4) left dirty tracking on, which costs "
-                  "the guest time; to end it: xenscope untrack 4, or migrate or save it again." % self.names[0]),
+                  "the guest time; to end it: xenscope untrack 4, or migrate or save it again." % self.names[3]),
             event(7, "migration_failed", "err", "Migration of \"mail\" (domain 4) failed: the sender ended in round 4.")]
-        return {"truncated": False, "events": [e for e in found if "kind" not in query or e["kind"] in query["kind"].split(",")]}
+        return {"truncated": False, "events": [e for e in found if query.get("uuid", e["uuid"]) == e["uuid"] and
+                                               e["kind"] in query.get("kind", e["kind"]).split(",")]}
 
     def get_overhead(self, query, now):
         def row(mode, runs, exits, cycles, ratio, harvest):
-            return {"tracking_mode": mode, "estimate": False, "migrations": runs, "probes": 1, "measured": runs,
-                    "pages_dirtied": 6620 * runs, "exits_per_kpage": exits, "recalc_exits_per_kpage": 23.4,
-                    "cycles_per_page": cycles, "overhead_ratio": ratio, "harvest_seconds_per_round": harvest,
-                    "sampled_fraction": 0.046, "lost_records": 0}
+            all_of = traced(tracked_seconds=5.3 * runs, traced_seconds=0.5 * runs, pages_dirtied=6620 * runs, exits_per_kpage=exits,
+                            recalc_exits_per_kpage=23.4, cycles_per_page=cycles, overhead_ratio=ratio, sampled_fraction=0.046)
+            del all_of["harvest_seconds"]
+            return dict(all_of, tracking_mode=mode, estimate=False, migrations=runs, probes=1, measured=runs, pages_traced=300 * runs,
+                        mode_source={"trace": runs, "inferred": 0}, started=START - 9000, ended=START - 600, harvests=5 * runs,
+                        harvest_seconds_per_round=harvest)
+        head = {"uuid": query.get("uuid"), "unreadable": 0, "truncated": False, "untracked": 0, "unplaced": 0, "left_out": 0}
         if not self.past:
-            return {"records": 0, "boots": []}
+            return dict(head, records=0, boots=[])
         boot = {"cpu_model": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", "xen_version": "4.17.7", "boot_id": UUID % 99,
-                "source": self.source, "current": True, "vms": []}
+                "xen_extra": ".7", "source": self.source, "current": True, "started": START - 9000, "ended": START - 600, "vms": []}
         if self.smap_hvm:
-            return {"records": 5, "boots": [dict(boot, modes=[row("ept_wp", 2, 1000, 10400, 0.0173, 0.00014)])]}
+            return dict(head, records=5, boots=[dict(boot, modes=[row("ept_wp", 2, 1000, 10400, 0.0173, 0.00014)])])
         guess = {"tracking_mode": "ept_wp", "estimate": True, "basis": "Basis: a violation of 5572 cycles, the mean of 6353 "
-                 "under write protection.", "estimate_exits_per_kpage": 1000, "estimate_cycles_per_page": 10360.2,
-                 "estimate_overhead_ratio": 0.0169}
-        return {"records": 5, "boots": [dict(boot, modes=[row("pml", 3, 4.0785, 7260.1, 0.0118, 0.0019), guess]), boot]}
+                 "under write protection.", "estimate_pages": 900, "estimate_cycles_per_violation": 5572, "estimate_exits_per_kpage": 1000,
+                 "estimate_recalc_exits_per_kpage": 23.4, "estimate_cycles_per_page": 10360.2, "estimate_overhead_ratio": 0.0169}
+        earlier = dict(boot, boot_id=UUID % 98, current=False, modes=[])
+        return dict(head, records=5, boots=[dict(boot, modes=[row("pml", 3, 4.0785, 7260.1, 0.0118, 0.0019), guess]), earlier])
 
     def get_history(self, query, now):
         names, n, start = query["metric"].split(","), int(query.get("points", 240)), float(query.get("start", "-21600"))
         end = float(query.get("end", now))
         span = -start if start < 0 else end - start
         head = {"uuid": query.get("uuid"), "cf": query.get("cf", "AVERAGE"), "start": end - span, "step": max(5, span / n)}
-        return dict(head, columns=[{"metric": m, "values": self.values(m, n)} for m in names])
+        columns = [{"metric": m, "type": ROWS[m][0].lower(), "unit": {"NONE": None}.get(ROWS[m][1], ROWS[m][1].lower()),
+                    "per_second": ROWS[m][0] == "COUNTER", "values": self.values(m, n)} for m in names]
+        return dict(head, columns=columns)
 
     def values(self, metric, n):
         values = []
@@ -262,13 +316,18 @@ class Scenario:
             x = i / n
             if "tracking" in metric:
                 on = 0.55 < x < 0.575 or 0.8 < x < 0.84 or 0.965 < x < 0.98
-                v = (1 if "seconds" in metric else 900 + 1500 * abs(math.sin(40 * x))) if on else None
+                v = {"xenscope_tracking_seconds_total": 1, "xenscope_tracking_traced_vcpu_seconds_total": 0.18,
+                     "xenscope_tracking_exit_seconds_total": 0.0021}.get(metric, 900 + 1500 * abs(math.sin(40 * x))) if on else None
             elif "free" in metric:
                 v = 118e9 + 9e9 * math.sin(9 * x)
             elif "running" in metric:
                 v = 1 if 0.8 < x < 0.84 or x > 0.98 else 0
-            else:
+            elif metric == "xenscope_host_domains":
                 v = len(self.names) + 1 + (x > 0.4) - (x > 0.7)
+            elif "memory" in metric:
+                v = 2 << 30
+            else:  # CPU seconds, bytes and the like, by second
+                v = (0.6 if "cpu" in metric else 4e5) * (1.2 + math.sin(7 * x))
             values.append(None if self.unknown or 0.2 < x < 0.24 else v)
         return values
 

@@ -151,7 +151,7 @@ def check_scraped(addresses, url):
     up = {r["metric"]["instance"]: r["value"][1] for r in ask(url, "query", query="up")["result"]}
     ok(up == dict.fromkeys(addresses, "1"), "up is 1 of each of the %d agents" % len(addresses), up)
     until, wrong = time.time() + PATIENCE, True
-    while wrong and time.time() < until:    # Prometheus keeps what is told no more for ten scrapes
+    while wrong and time.time() < until:
         time.sleep(1)
         wrong = []
         for a in addresses:

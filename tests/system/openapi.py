@@ -8,6 +8,10 @@ import copy, datetime, http.client, json, os, re, socket, subprocess, sys, tempf
 
 import jsonschema
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import fixture_server
+
 PREFIX = '/services/plugin/xenscope'
 PROBLEM = {'$ref': '#/components/schemas/Problem'}
 MADE_NOW = ('xenscope_tracking_',)      # begins a member that is there for some domains only
@@ -243,6 +247,25 @@ def check_wrong(document, hard, agent):
     ok(untrue_times(wrong), 'nor is a time that is told in two ways')
 
 
+def check_fixture(document, hard):
+    """The dashboard is tested with invented answers: they are as described, too."""
+    for name, settings in sorted(fixture_server.SCENARIOS.items()):
+        scenario, wrong, asked = fixture_server.Scenario(**settings), [], 0
+        paths = ['host', 'features', 'domains', 'migrations', 'events', 'overhead', 'history?metric=xenscope_host_domains',
+                 'history?metric=xenscope_host_domains,xenscope_host_free_bytes', 'history', 'nothing', 'domains/nobody']
+        for list_name, key, more in ('domains', 'uuid', ('', '/advice')), ('migrations', 'id', ('',)):
+            found = scenario.answer('/api/v1/' + list_name, {})[1].get(list_name, [])
+            paths += ['%s/%s%s' % (list_name, item[key], m) for item in found[:6] for m in more]
+        for path in paths if settings.get('status') != 0 else []:
+            bare, _, query = ('/api/v1/' + path).partition('?')
+            status, value = scenario.answer(bare, dict(p.split('=') for p in query.split('&') if p))
+            rule = next((p for p in document['paths'] if re.match(re.sub('{\\w+}', '[^/]+', p) + '$', bare)), None)
+            schema = document['paths'][rule]['get']['responses']['200']['content']['application/json']['schema'] if status == 200 else PROBLEM
+            wrong += ['%s: %s' % (path, f) for f in faults(hard, schema, value) + untrue_times(value)]
+            asked += status == 200
+        ok(not wrong, 'the %d invented answers of the scenario "%s" are as described' % (asked, name), '\n'.join(wrong[:20]))
+
+
 def main():
     program, web, captures = sys.argv[1], sys.argv[2], sys.argv[3:]
     with tempfile.TemporaryDirectory() as directory:
@@ -259,6 +282,7 @@ def main():
             check_problems(agent, document, hard)
             check_selection(agent, hard)
             check_wrong(document, hard, agent)
+            check_fixture(document, hard)
         finally:
             agent.process.terminate()
             ok(agent.process.wait(10) == 0, 'the agent ends in good order')
