@@ -118,6 +118,6 @@ export function guest(uuid, agent) {
 		}
 		await line.refresh();
 	};
-	view.live = (list, now) => showRunning(running, list.filter(m => m.uuid === uuid), now);
+	view.live = (list, now) => showRunning(running, list.filter(m => m.uuid === uuid), now, 'h2');
 	return view;
 }

@@ -44,7 +44,7 @@ function figures(m, now) {
 	];
 }
 
-/* heading: h1 on a page of its own, else h3 with a link to that page */
+/* heading: h1 on a page of its own, else h2 or h3 with a link to that page */
 export function makeRun(level) {
 	const name = level === 'h1' ? el('span', 'name') : el('a', 'name'), outlook = el('span', 'outlook');
 	const progress = el('progress'), tiles = el('dl', 'tiles', ...TILES.map(tile)), t = roundsTable();
@@ -77,5 +77,6 @@ export function updateRun(box, m, now) {
 	updateRounds(box.querySelector('table'), m);
 }
 
-/* All that run, each in its box. */
-export const showRunning = (box, list, now) => keyed(box, list, m => m.id, () => makeRun('h3'), (b, m) => updateRun(b, m, now));
+/* All that run, each in its box; level: of their headings, h3 below a heading h2. */
+export const showRunning = (box, list, now, level) => keyed(box, list, m => m.id, () => makeRun(level || 'h3'),
+	(b, m) => updateRun(b, m, now));

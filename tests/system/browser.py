@@ -84,7 +84,7 @@ def go(page, path):
     page.wait("location.hash === %r && %s" % (path, READY))
 
 
-def access(page, of, axe=True):
+def access(page, of):
     """What a screen reader and a keyboard need."""
     bad = page.run("[...document.querySelectorAll('table')].filter(t => !t.caption || !t.caption.textContent)"
                    ".concat([...document.querySelectorAll('th')].filter(t => !t.scope),"
@@ -93,7 +93,7 @@ def access(page, of, axe=True):
     ok(not bad, "%s: tables have captions, headings scopes, pictures texts, buttons names" % of, bad)
     low = page.run(CONTRAST)
     ok(not low, "%s: each text has a contrast of 4.5 or more" % of, low)
-    if axe_source and axe:
+    if axe_source:
         found = page.run(axe_source + "\n;axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ': ' + "
                          "v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + n.failureSummary).join(' | ')))")
         ok(not found, "%s: axe-core finds no violation" % of, "\n".join(found))
@@ -128,6 +128,7 @@ def check_live(page):
     ok(len(events) == 2 and "left dirty tracking on" in events[0] and "failed" in events[1],
        "what should not be is listed, and nothing else", events)
     ok(page.run("document.getElementById('replay').hidden"), "a live page does not say replay")
+    access(page, "a running migration")
     no_complaints(page, "the live page")
 
 
@@ -208,6 +209,7 @@ def check_unseen(page):
     labels = page.run("[...document.querySelectorAll('.rounds tbody th')].map(t => t.textContent)")
     ok(labels == ["0", "1", "2", "3", "?", "final"], "a round without a number has a question mark", labels)
     ok("not seen" in said(page, ".rounds tbody"), "one that nobody saw is called that")
+    access(page, "a migration in part unseen, dark, phone")
 
 
 def check_ending(page):
@@ -234,6 +236,7 @@ def check_guest(page):
     ok(page.wait("document.querySelector('.answer').textContent.includes('3 of 5 measurements')"), "or what is missing for advice")
     go(page, "#/guest/" + UUID % 77)
     ok(page.wait("document.querySelector('h1').textContent === 'Not found'"), "a guest that nobody knows is not found")
+    access(page, "not found")
 
 
 # --- history, guests, migrations, events ---
@@ -312,6 +315,7 @@ def check_hostile(page):
         ok(count(page, "script") == 1 and count(page, "img") == 1 and page.run("!document.title.startsWith('owned')"),
            "%s: a name with tags makes no element" % name)
         ok(page.run(WIDTH) <= 0, "%s: a long name does not widen the page" % name, page.run(WIDTH))
+        access(page, "hostile names, " + name)
     go(page, "#/guests")
     ok("<script>document.title='owned'</script>" in said(page, ".guests"), "but is shown as it is")
     no_complaints(page, "hostile names")
@@ -325,10 +329,12 @@ def check_empty(page):
     ok(page.run("document.querySelector('.comparison .none').checkVisibility()"), "nothing measured yet")
     ok(page.wait(CHARTS) and "nothing stored" in said(page, ".charts"), "no history yet")
     ok("tracefs is not mounted" in said(page, "#notes"), "what the agent cannot see is said")
+    access(page, "empty, overview")
     for name, path, words in (("migrations", "#/migrations", "No migration of this kind"), ("events", "#/events", "Nothing of this kind"),
                               ("history", "#/history", "Nothing is stored")):
         go(page, path)
         ok(page.wait("document.getElementById('main').innerText.includes('%s')" % words), "%s: there is none, and it is said" % name)
+        access(page, "empty, " + name)
 
 
 def check_replay(page):
@@ -427,7 +433,7 @@ def check_views(page, of):
     for name, path in VIEWS:
         go(page, path or "#/overview")
         page.wait("document.querySelectorAll('#main .chart').length > 2" if name in ("overview", "guest", "history") else "1")
-        access(page, "%s, %s" % (name, of), of in ("light", "phone") or name == "overview")
+        access(page, "%s, %s" % (name, of))
         wide = page.run(WIDTH)
         ok(wide <= 0, "%s, %s: nothing is wider than the screen" % (name, of), wide)
         if shots:

@@ -333,7 +333,7 @@ class Scenario:
 
 
 SCENARIOS = {
-    "live": dict(), "ending": dict(ends=4), "replay": dict(source="replay"), "quiet": dict(running=False),
+    "live": dict(), "ending": dict(ends=8), "replay": dict(source="replay"), "quiet": dict(running=False),
     "smap_hvm": dict(smap_hvm=True, running=False), "hostile": dict(names=HOSTILE),
     "empty": dict(names=(), running=False, past=False, unknown=True), "error": dict(status=500),
     "starting": dict(status=503), "loading": dict(status=0),
