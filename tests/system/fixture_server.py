@@ -277,7 +277,7 @@ class Scenario:
             event(8, "tracking_left_on", "warning", "Migration of \"%s\" (domain 4) left dirty tracking on, which costs "
                   "the guest time; to end it: xenscope untrack 4, or migrate or save it again." % self.names[3]),
             event(7, "migration_failed", "err", "Migration of \"mail\" (domain 4) failed: the sender ended in round 4.")]
-        return {"truncated": False, "events": [e for e in found if query.get("uuid", e["uuid"]) == e["uuid"] and
+        return {"truncated": False, "next": None, "events": [e for e in found if query.get("uuid", e["uuid"]) == e["uuid"] and
                                                e["kind"] in query.get("kind", e["kind"]).split(",")]}
 
     def get_overhead(self, query, now):
