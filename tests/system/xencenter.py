@@ -334,7 +334,7 @@ def check_trouble(browser):
     with Agent("error") as path:
         cases = [("missing", Xapi(plugin=False), "The package xenscope-xapi is not installed on this server", None),
                  ("down", Xapi(), "Trying again in 20 s.", None),
-                 ("error", Xapi(path), "ask again in 5 s", None),
+                 ("error", Xapi(path), "the answer could not be made", None),
                  ("not-xml", Xapi(path), "the answer could not be read", lambda a: a[:len(a) // 2]),
                  ("no-answer", Xapi(path), "no methodResponse", lambda a: "<html><value>x</value></html>"),
                  ("half", Xapi(path), "neither a success nor a failure", lambda a: a.replace("ErrorDescription", "Other"))]
