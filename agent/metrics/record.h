@@ -139,7 +139,7 @@ struct migration_record {
 	int32_t rounds_unseen; /* UNSEEN: nobody can tell how many */
 	struct final_pass final;
 	int64_t pages_sent, frames_sent;
-	int64_t bytes_sent; /* of the stream of memory, all but its first bytes; so far, while it runs */
+	int64_t bytes_sent; /* of the stream of memory, but for its head; UNSEEN too where the helper ended too soon */
 	double downtime_seconds;
 	enum downtime_source downtime_source;
 	double released; /* the guest runs on this host: the received one, or the one that was suspended; NAN */

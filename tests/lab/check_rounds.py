@@ -26,9 +26,12 @@ def check_witnesses(tap, witness, step, episode):
 
 
 def check_bytes(tap, witness, step, record):
-    """The helper writes some words to xl, too, and the stream's head before tracking begins."""
-    want = witness.stream_bytes(step)
-    tap.near(record['bytes_sent'], want, want * 0.005, '%s: it sent the %d bytes of the stream' % (step, want))
+    """The helper writes some words to xl, too, and the stream's head before tracking begins. With the one CPU that Dom0 has
+    here it may be gone before the agent can ask for its last byte; under Bochs it always is."""
+    want, got = witness.stream_bytes(step), record['bytes_sent']
+    if got is not None:
+        tap.near(got, want, want * 0.005, '%s: it sent the %d bytes of the stream' % (step, want))
+    return got is not None
 
 
 def numbered(tap, step, record):
@@ -215,13 +218,14 @@ def check(tap, boot, witness, steps, journal):
     if 'pair' in steps:
         check_seen.check(tap, 'several', witness.text('seen-several.txt'),
                          [r for s, r in zip(steps, journal) if s in ('pair', 'save')])
+    counted = False
     for step, record, episode in zip(steps, journal, witness.episodes):
         tap.ok(record['name'] in (('idle1', 'idle2') if step == 'pair' else ('work',)), '%s: the guest\'s name' % step, record)
         if step in ('clean', 'sampled', 'taken', 'after_off', 'mid_round'):
             check_witnesses(tap, witness, step, episode)
         if step in ('clean', 'sampled', 'taken'):
             check_whole(tap, boot, step, record, episode)
-            check_bytes(tap, witness, step, record)
+            counted = check_bytes(tap, witness, step, record) or counted
         elif step == 'after_off':
             check_after_off(tap, boot, witness, record, episode)
         elif step == 'mid_round':
@@ -234,3 +238,5 @@ def check(tap, boot, witness, steps, journal):
             check_pair(tap, boot, witness, record, episode)
         elif step == 'save':
             check_save(tap, record, episode)
+    if boot == 'npt':
+        tap.ok(counted, 'the bytes of a migration were counted to the last')
