@@ -17,7 +17,7 @@
 #define MAX_SEEN 512
 #define MAX_ANSWER (1 << 20)
 
-static const char question[] = "GET /api/v1/migrations?result=running HTTP/1.1\r\nHost: localhost\r\n\r\n";
+static const char question[] = "GET /api/v1/migrations?result=running HTTP/1.0\r\nHost: localhost\r\n\r\n";
 static char answer[MAX_ANSWER + 1];
 static struct {
 	char id[64];
@@ -47,28 +47,20 @@ open_socket(const char *path)
 	return fd;
 }
 
-/* The body of one answer; NULL: the connection is of no use any more. */
+/* The body of one answer, which ends with its connection; NULL: there is none. */
 static const char *
 ask(int fd)
 {
-	const char *body = NULL, *length;
-	size_t have = 0, want = MAX_ANSWER;
+	const char *body;
+	size_t have = 0;
+	ssize_t n;
 	if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != sizeof question - 1)
 		return NULL;
-	while (have < want) {
-		ssize_t n = read(fd, answer + have, want - have);
-		if (n <= 0)
-			return NULL;
+	while (have < MAX_ANSWER && (n = read(fd, answer + have, MAX_ANSWER - have)) > 0)
 		have += n;
-		answer[have] = 0;
-		if (body || !(body = strstr(answer, "\r\n\r\n")))
-			continue;
-		body += 4;
-		length = strcasestr(answer, "\r\nContent-Length:");
-		if (!length || length > body || (want = body - answer + strtoul(length + 17, NULL, 10)) > MAX_ANSWER)
-			return NULL;
-	}
-	return body;
+	answer[have] = 0;
+	body = strstr(answer, "\r\n\r\n");
+	return body ? body + 4 : NULL;
 }
 
 static int
@@ -100,22 +92,17 @@ look(const char *body, double asked, double at)
 int
 main(int argc, char **argv)
 {
-	int fd = -1;
 	if (argc != 2)
 		return fprintf(stderr, "usage: firstseen SOCKET\n"), 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (;;) {
 		double asked = now();
-		const char *body;
-		if (fd < 0)
-			fd = open_socket(argv[1]);
-		body = fd < 0 ? NULL : ask(fd);
+		int fd = open_socket(argv[1]);
+		const char *body = fd < 0 ? NULL : ask(fd);
 		if (body)
 			look(body, asked, now());
-		else if (fd >= 0) {
+		if (fd >= 0)
 			close(fd);
-			fd = -1;
-		}
 		usleep(PERIOD_US);
 	}
 }
