@@ -147,7 +147,7 @@ class Agent:
         cut_capture(capture)
         self.process = subprocess.Popen(
             [AGENT, "--state-dir=" + directory, "--socket=" + self.socket, "--listen=", "--replay=" + capture],
-            stdout=subprocess.DEVNULL, stderr=open(os.path.join(directory, "log"), "w"))
+            stdout=subprocess.DEVNULL, stderr=open(os.path.join(directory, "log"), "w"), start_new_session=True)
         for _ in range(200):
             if run("status", "--socket", self.socket)[0] == 0:
                 return
@@ -162,6 +162,10 @@ class Agent:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        try: # the serve half outlives a root half that was killed
+            os.killpg(self.process.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
 
 
 def run(*arguments, **environment):
@@ -444,8 +448,7 @@ def main():
         completions()
         agent_gone(agent)
     finally:
-        if agent.process.poll() is None:
-            agent.stop()
+        agent.stop()
         shutil.rmtree(here, ignore_errors=True)
     print("1..%d" % count)
     sys.exit(failed > 0)
