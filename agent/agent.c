@@ -144,7 +144,6 @@ complete(struct agent *a, struct event *e)
 
 	if (!a->hv || a->hv->replay)
 		return;
-
 	if (e->kind == EVENT_SHADOW_OP && e->source < SOURCE_LOG && e->pid > 0)
 		e->written = proc_written(e->pid);
 	if (e->kind == EVENT_PROCESS_BEGIN && !*e->uuid && a->hv->ops->domain_uuid(a->hv, e->domid, uuid) == 0)
