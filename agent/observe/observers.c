@@ -12,6 +12,7 @@
 #define MAX_OBSERVERS 4
 #define HEAP_SECONDS 0.2
 #define MAX_KNOWN 64 /* operations that eBPF told lately */
+#define STAMP 1e-6   /* seconds: the uprobes' times are cut to it */
 
 /* An operation that eBPF told. */
 struct known_call {
@@ -91,7 +92,7 @@ is_missed(const struct observers *o, const struct event *e)
 	    began < o->observer[0]->since)
 		return false;
 	for (size_t i = 0; i < MIN(o->n_known, MAX_KNOWN); i++)
-		if (o->known[i].pid == e->pid && o->known[i].at >= began && o->known[i].at <= e->at)
+		if (o->known[i].pid == e->pid && o->known[i].at >= began && o->known[i].at <= e->at + STAMP)
 			return false;
 	return true;
 }

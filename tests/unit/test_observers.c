@@ -138,6 +138,16 @@ main(void)
 	n_seen = 0;
 	observers_read(o, &now);
 	ok(n_seen == 1 && !seen[0].alone && w.last.n_rounds == 6, "nor is one that was told in another reading");
+
+	/* Xen's clock stood still for it, as where it is ahead on another CPU; the uprobes' stamps have no nanoseconds */
+	told(&ebpf, 47.0000009, SHADOW_OP_CLEAN, 50);
+	ebpf.event[0].seconds = 0;
+	told(&uprobes, 47, SHADOW_OP_CLEAN, 50);
+	uprobes.event[0].at = 47;
+	uprobes.event[0].seconds = 0;
+	n_seen = 0;
+	observers_read(o, &now);
+	ok(n_seen == 2 && !seen[0].alone && w.last.n_rounds == 7, "nor is one in the same microsecond");
 	observers_free(o);
 	world_done(&w);
 	return done_testing();
