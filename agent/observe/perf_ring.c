@@ -20,7 +20,6 @@ perf_ring_map(struct perf_ring *r, int fd, unsigned data_pages)
 	r->page = p;
 	r->data = (uint8_t *) p + page;
 	r->size = page * data_pages;
-	r->lost = 0;
 	return 0;
 }
 

@@ -13,7 +13,7 @@ struct perf_ring {
 	struct perf_event_mmap_page *page; /* its first page holds head and tail */
 	uint8_t *data;
 	size_t size;   /* of data: a power of two */
-	uint64_t lost; /* records that the kernel had no room for */
+	uint64_t lost; /* records that the kernel had no room for, in all mappings */
 };
 
 /* Maps the ring of a perf event. -errno. */

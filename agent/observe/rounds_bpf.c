@@ -18,6 +18,9 @@
 
 #define PROBED "privcmd_ioctl"
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe"
+#define ONLINE "/sys/devices/system/cpu/online"
+#define POSSIBLE "/sys/devices/system/cpu/possible"
+#define MAX_LIST 4096 /* bytes of a list of CPUs */
 #define MAX_CPUS 512
 #define MAX_CALLS 1024 /* log-dirty operations under way at one time */
 #define RING_PAGES 8   /* some 200 operations a CPU */
@@ -36,24 +39,31 @@ struct rounds_bpf {
 	int probe[2]; /* perf events of kprobe and kretprobe */
 	int epoll;
 	unsigned cpus;
+	char *online; /* the kernel's list of CPUs when the rings were opened */
 	struct ring *ring;
 	uint64_t refused, dropped;
 	struct trouble unknown;
 };
 
 static void
+ring_close(struct ring *ring)
+{
+	perf_ring_unmap(&ring->perf);
+	closep(&ring->fd);
+}
+
+static void
 done(struct rounds_bpf *o)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(o->probe); i++)
 		closep(&o->probe[i]);
-	for (unsigned cpu = 0; o->ring && cpu < o->cpus; cpu++) {
-		perf_ring_unmap(&o->ring[cpu].perf);
-		closep(&o->ring[cpu].fd);
-	}
+	for (unsigned cpu = 0; o->ring && cpu < o->cpus; cpu++)
+		ring_close(&o->ring[cpu]);
 	closep(&o->maps.calls);
 	closep(&o->maps.rings);
 	closep(&o->maps.dropped);
 	closep(&o->epoll);
+	free(o->online);
 	free(o->ring);
 	free(o);
 }
@@ -102,6 +112,7 @@ ring_open(struct rounds_bpf *o, unsigned cpu)
 	attr.sample_type = PERF_SAMPLE_RAW;
 	attr.sample_period = 1;
 	attr.wakeup_events = 1;
+	attr.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED;
 	ring->fd = perf_open(&attr, (int) cpu);
 	if (ring->fd < 0)
 		return ring->fd;
@@ -112,14 +123,22 @@ ring_open(struct rounds_bpf *o, unsigned cpu)
 		r = -errno;
 	if (r == 0 && epoll_ctl(o->epoll, EPOLL_CTL_ADD, ring->fd, &wait) < 0)
 		r = -errno;
-	if (r < 0) {
-		perf_ring_unmap(&ring->perf);
-		closep(&ring->fd);
-	}
+	if (r < 0)
+		ring_close(ring);
 	return r;
 }
 
-/* All CPUs that are online and have no ring yet. */
+/* True if its CPU was offline since: the kernel takes the event out of use and leaves it so when the CPU is back. The
+ * time that it was enabled stands still then (Linux kernel/events/core.c, __perf_event_exit_context). */
+static bool
+is_out_of_use(const struct ring *ring)
+{
+	uint64_t a[2], b[2]; /* count, ns enabled */
+
+	return read(ring->fd, a, sizeof(a)) == sizeof(a) && read(ring->fd, b, sizeof(b)) == sizeof(b) && a[1] == b[1];
+}
+
+/* All CPUs that are online and have no ring that works. */
 static int
 rings_open(struct rounds_bpf *o)
 {
@@ -127,8 +146,12 @@ rings_open(struct rounds_bpf *o)
 	int error = -ENODEV;
 
 	for (unsigned cpu = 0; cpu < o->cpus; cpu++) {
-		int r = o->ring[cpu].fd >= 0 ? 0 : ring_open(o, cpu);
+		int r = 0;
 
+		if (o->ring[cpu].fd >= 0 && is_out_of_use(&o->ring[cpu]))
+			ring_close(&o->ring[cpu]);
+		if (o->ring[cpu].fd < 0)
+			r = ring_open(o, cpu);
 		if (r == 0)
 			open++;
 		else if (r != -ENODEV)
@@ -145,7 +168,7 @@ cpus_possible(void)
 	uint64_t last;
 	size_t n;
 
-	if (file_read("/sys/devices/system/cpu/possible", 4096, &text, &n) < 0)
+	if (file_read(POSSIBLE, MAX_LIST, &text, &n) < 0)
 		return 1;
 	while (n > 0 && (text[n - 1] < '0' || text[n - 1] > '9'))
 		text[--n] = '\0';
@@ -307,18 +330,33 @@ bpf_read(struct observer *observer, const struct tick *now, event_fn *fn, void *
 	}
 }
 
-/* What the program dropped may be the word of a CPU that came online and has no ring. */
+/* True if other CPUs are online than when this was asked last. */
+static bool
+cpus_changed(struct rounds_bpf *o)
+{
+	char *text = NULL;
+	bool changed;
+
+	if (file_read(ONLINE, MAX_LIST, &text, NULL) < 0)
+		return false;
+	changed = !o->online || strcmp(text, o->online) != 0;
+	free(o->online);
+	o->online = text;
+	return changed;
+}
+
+/* What the program dropped may be the word of a CPU that was away between two ticks. */
 static uint64_t
 bpf_lost(struct observer *observer)
 {
 	struct rounds_bpf *o = (struct rounds_bpf *) observer;
-	uint64_t lost = o->refused, dropped = 0;
+	uint64_t lost = o->refused, dropped = o->dropped;
 	uint32_t index = 0;
 
-	if (bpf_map_get(o->maps.dropped, &index, &dropped) == 0 && dropped != o->dropped) {
-		o->dropped = dropped;
+	(void) bpf_map_get(o->maps.dropped, &index, &dropped);
+	if (cpus_changed(o) || dropped != o->dropped)
 		(void) rings_open(o);
-	}
+	o->dropped = dropped;
 	for (unsigned cpu = 0; cpu < o->cpus; cpu++)
 		lost += o->ring[cpu].perf.lost;
 	return lost + o->dropped;
@@ -354,6 +392,7 @@ rounds_bpf_open(struct observer **ret, const char **ret_why)
 	r = maps_open(o, ret_why);
 	if (r < 0)
 		return r;
+	(void) cpus_changed(o);
 	r = rings_open(o);
 	if (r < 0) {
 		*ret_why = refused(r) ? "perf_event_open(2) is refused: CAP_PERFMON is missing, or "
