@@ -36,6 +36,7 @@ struct agent {
 	struct trace *trace; /* NULL: not on this host, or not wanted */
 	uint64_t events;
 	double due; /* of the next tick, CLOCK_MONOTONIC; 0: of the first */
+	double began; /* the first tick, seconds since 1970; 0: there was none */
 	event_fn *tap;
 	void *tap_arg;
 	struct prober *prober;
@@ -325,6 +326,9 @@ agent_tick(struct agent *a, const struct tick *now)
 {
 	struct sample *s = sample_new(now);
 
+	if (a->began == 0)
+		a->began = now->real;
+	s->began.agent = a->began;
 	if (!a->hv->replay)
 		s->host.value[METRIC_AT(M_AGENT_TICK_DELAY, HOST)] =
 		    tick_delay(&a->due, (double) config_number(a->config, OPTION_step), tick_now().mono);

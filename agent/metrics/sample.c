@@ -20,6 +20,7 @@ sample_new(const struct tick *at)
 	struct sample *s = xcalloc(1, sizeof(*s));
 
 	s->at = *at;
+	s->began.agent = s->began.serve = NAN;
 	set_absent(s->host.value, VALUES(HOST));
 	set_absent(s->serve, VALUES(SERVE));
 	for (size_t i = 0; i < MAX_COLLECTORS; i++)

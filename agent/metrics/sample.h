@@ -82,6 +82,9 @@ struct sample_requests {
 struct sample {
 	unsigned users; /* beside its owner */
 	struct tick at;
+	struct {
+		double agent, serve; /* since when the counters of each half count, seconds since 1970; NAN unknown */
+	} began;
 	bool replay;
 	bool stale; /* the agent that collected it has gone; set by who shows it */
 	struct sample_host host;

@@ -170,5 +170,5 @@ route_metrics(const struct request *q, struct reply *ret)
 	}
 	ret->type = modern ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
 			   : "text/plain; version=0.0.4; charset=utf-8";
-	openmetrics_write(&ret->body, s, modern, q->view->devices);
+	openmetrics_write(&ret->body, s, modern, q->view->shown);
 }

@@ -52,6 +52,7 @@ struct http {
 	size_t n;
 	int timer;  /* -1: none */
 	double due; /* CLOCK_MONOTONIC: when it fires */
+	double began; /* seconds since 1970 */
 	size_t in_flight; /* of what is made for one request only */
 	struct kept *kept;
 	struct drawings *drawings;
@@ -487,6 +488,7 @@ http_new(
 	h->gate = sockets->gate;
 	h->kept = kept_new();
 	h->visits = visits_new();
+	h->began = tick_now().real;
 	h->timer = -1;
 	r = drawings_new(loop, sockets->drawer, run_drawn, h, &h->drawings);
 	for (size_t i = 0; i < sockets->n && r == 0; i++)
@@ -521,6 +523,7 @@ open_connections(const struct http *h)
 void
 http_show(const struct http *h, struct sample *s)
 {
+	s->began.serve = h->began;
 	s->serve[METRIC_AT(M_SERVE_CPU, SERVE)] = usage_cpu_seconds();
 	s->serve[METRIC_AT(M_SERVE_KEPT, SERVE)] = (double) kept_bytes(h->kept);
 	s->serve[METRIC_AT(M_SERVE_CONNECTIONS, SERVE)] = open_connections(h);

@@ -100,12 +100,34 @@ table_fill(struct table *t, const struct sample *s, enum metric_scope scope)
 		find_repeated(t);
 }
 
+/* Since when the counters of a scope count; NAN: they are not the agent's, and nobody knows. */
+static double
+counted_since(const struct sample *s, enum metric_scope scope)
+{
+	switch (scope) {
+	case MS_DOMAIN:
+		return NAN;
+	case MS_SERVE:
+	case MS_REQUESTS:
+		return s->began.serve;
+	default:
+		return s->began.agent;
+	}
+}
+
+static void
+write_labels(struct strbuf *b, const struct table *t, size_t i)
+{
+	strbuf_add(b, t->text.text + t->label[i], t->label[i + 1] - t->label[i]);
+}
+
+/* created: NAN: is not told. */
 static void
 write_family(
-    struct strbuf *b, const struct metric *m, const struct table *t, size_t row, bool openmetrics)
+    struct strbuf *b, const struct metric *m, const struct table *t, size_t row, bool openmetrics, double created)
 {
 	size_t name_length = strlen(m->name);
-	bool begun = false;
+	bool begun = false, tells = m->type == MT_COUNTER && !isnan(created);
 
 	for (size_t i = 0; i < t->n; i++) {
 		double v = t->value[i * t->rows + row];
@@ -116,9 +138,15 @@ write_family(
 			metric_metadata(b, m, openmetrics);
 		begun = true;
 		strbuf_add(b, m->name, name_length);
-		strbuf_add(b, t->text.text + t->label[i], t->label[i + 1] - t->label[i]);
+		write_labels(b, t, i);
 		strbuf_number(b, v);
 		strbuf_add(b, "\n", 1);
+		if (!tells)
+			continue;
+		strbuf_add(b, m->name, name_length - strlen("_total"));
+		strbuf_str(b, "_created");
+		write_labels(b, t, i);
+		strbuf_printf(b, "%.3f\n", created);
 	}
 }
 
@@ -130,16 +158,17 @@ is_of_devices(size_t id)
 }
 
 void
-openmetrics_write(struct strbuf *b, const struct sample *s, bool openmetrics, bool devices)
+openmetrics_write(struct strbuf *b, const struct sample *s, bool openmetrics, unsigned shown)
 {
 	for (enum metric_scope scope = 0; scope < SCOPE_COUNT; scope++) {
 		_cleanup_(table_done) struct table t = {{NULL, 0, 0}, 0, 0, NULL, NULL, NULL, NULL};
+		double created = openmetrics && shown & SHOW_CREATED ? counted_since(s, scope) : NAN;
 		size_t first = (size_t) metric_scopes[scope].first;
 
 		table_fill(&t, s, scope);
 		for (size_t row = 0; row < t.rows; row++)
-			if (devices || !is_of_devices(first + row))
-				write_family(b, &metric_table[first + row], &t, row, openmetrics);
+			if (shown & SHOW_DEVICES || !is_of_devices(first + row))
+				write_family(b, &metric_table[first + row], &t, row, openmetrics, created);
 	}
 	if (openmetrics)
 		strbuf_str(b, "# EOF\n");

@@ -16,6 +16,7 @@
 #include "serve/gate.h"
 #include "serve/half.h"
 #include "serve/host_uuid.h"
+#include "serve/openmetrics.h"
 #include "serve/rights.h"
 #include "serve/syscalls.h"
 
@@ -117,7 +118,8 @@ child(const struct config *config, const struct serve_sockets *sockets, int link
 	_cleanup_(freep) char *public_dir =
 	    xasprintf("%s/public", config_text(config, OPTION_state_dir));
 	struct view view = {.step = (unsigned) config_number(config, OPTION_step),
-	    .devices = config_bool(config, OPTION_metrics_devices)};
+	    .shown = (config_bool(config, OPTION_metrics_devices) ? SHOW_DEVICES : 0) |
+		(config_bool(config, OPTION_metrics_created) ? SHOW_CREATED : 0)};
 	struct serve_sockets own = *sockets;
 	int keep[ARRAY_SIZE(own.listen) + 1];
 	struct user user;

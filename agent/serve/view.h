@@ -13,7 +13,7 @@
 struct view {
 	const char *dir; /* of the RRD files and the journal, as this process sees it */
 	unsigned step;	 /* seconds between two samples */
-	bool devices;	 /* /metrics has network and block figures */
+	unsigned shown;	 /* what /metrics has beside the rest: enum metrics_shown */
 	char host_uuid[UUID_SIZE]; /* "" unknown */
 	struct pages pages;
 	struct advisor advisor;

@@ -55,7 +55,8 @@ check_sample(const struct sample *s)
 	const struct sample_host *h = &s->host;
 
 	if (!IS_BOOL(s->replay) || !(s->at.real >= 0 && s->at.real <= LATEST) ||
-	    !isfinite(s->at.mono) || s->n_collectors > MAX_COLLECTORS ||
+	    !isfinite(s->at.mono) || s->began.agent < 0 || s->began.agent > LATEST ||
+	    s->n_collectors > MAX_COLLECTORS ||
 	    s->n_domains > MAX_DOMAINS || s->n_tracking > MAX_TRACKED ||
 	    s->n_migrations > MAX_RECENT || s->n_trace_cpus > MAX_TRACE_CPUS)
 		return 0;

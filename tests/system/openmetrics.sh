@@ -41,4 +41,5 @@ check "promtool finds nothing to say about the text format" "promtool --version"
 check "Prometheus imports OpenMetrics" "promtool --version" promtool_imports
 check "Python reads the text format, hostile names included" "$python_has" python_takes prometheus
 check "Python reads OpenMetrics, hostile names included" "$python_has" python_takes openmetrics
+check "Python reads when the counters began" "$python_has" python_takes created
 end

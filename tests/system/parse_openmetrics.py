@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reads what print_metrics wrote with another implementation, and looks whether the same comes out.
 
-parse_openmetrics.py openmetrics|prometheus < text: a line of complaint for each thing that is wrong."""
+parse_openmetrics.py openmetrics|created|prometheus < text: a line of complaint for each thing that is wrong."""
 import sys
 
-if sys.argv[1] == "openmetrics":
+if sys.argv[1] != "prometheus":
     from prometheus_client.openmetrics.parser import text_string_to_metric_families
 else:
     from prometheus_client.parser import text_string_to_metric_families
@@ -64,7 +64,11 @@ expect("SMEP in Xen", value("xenscope_feature_xen", feature="smep"), None)
 expect("pages dirtied", value("xenscope_tracking_pages_dirtied_total", uuid=uuid(1)), 6620.0)
 expect("small numbers", value("xenscope_migration_running", uuid=uuid(1), direction="in"), 1e-9)
 expect("a family without values", "xenscope_feature_cpu" in families, False)
-if sys.argv[1] == "openmetrics":
+began = 1699999940.25 if sys.argv[1] == "created" else None
+expect("when the agent's counters began", value("xenscope_agent_cpu_seconds_created"), began)
+expect("when a guest's did", value("xenscope_tracking_pages_dirtied_created", uuid=uuid(1)), began)
+expect("when Xen's did", value("xenscope_domain_cpu_seconds_created", uuid=uuid(1)), None)
+if sys.argv[1] != "prometheus":
     expect("type of a counter", families["xenscope_domain_cpu_seconds"].type, "counter")
     expect("unit of a counter", families["xenscope_domain_cpu_seconds"].unit, "seconds")
     expect("type of an info", families["xenscope_domain"].type, "info")

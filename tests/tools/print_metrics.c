@@ -44,6 +44,7 @@ add_domains(struct sample *s)
 int
 main(int argc, char **argv)
 {
+	const char *form = argc > 1 ? argv[1] : "prometheus"; /* openmetrics, created */
 	struct tick at = {1000, 1700000000.25};
 	struct sample *s = sample_new(&at);
 	struct strbuf b = {NULL, 0, 0};
@@ -73,7 +74,8 @@ main(int argc, char **argv)
 	str_copy(s->collector[0].name, sizeof(s->collector[0].name), "host");
 	fill(s->collector[0].value, VALUES(COLLECTOR), 1);
 
-	openmetrics_write(&b, s, argc > 1 && strcmp(argv[1], "openmetrics") == 0, true);
+	s->began.agent = at.real - 60;
+	openmetrics_write(&b, s, strcmp(form, "prometheus") != 0, SHOW_DEVICES | (strcmp(form, "created") == 0 ? SHOW_CREATED : 0));
 	(void) fwrite(b.text, 1, b.n, stdout);
 	strbuf_done(&b);
 	sample_free(s);

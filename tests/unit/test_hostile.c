@@ -336,7 +336,7 @@ test_metrics(bool openmetrics)
 
 	if (regcomp(&re, sample, REG_EXTENDED | REG_NOSUB) != 0)
 		abort();
-	openmetrics_write(&b, s, openmetrics, true);
+	openmetrics_write(&b, s, openmetrics, SHOW_DEVICES);
 	rest = b.text;
 	while ((line = strsep(&rest, "\n")) != NULL && rest) {
 		bool comment = strncmp(line, "# TYPE ", 7) == 0 || strncmp(line, "# HELP ", 7) == 0 ||

@@ -165,7 +165,7 @@ test_cardinality(const struct tick *at)
 	struct strbuf b = {NULL, 0, 0};
 	unsigned guest, moved, devices;
 
-	openmetrics_write(&b, s, true, false);
+	openmetrics_write(&b, s, true, 0);
 	moved = lines(&b, "aaaaaaaa-0000-0000-0000-000000000000");
 	guest = lines(&b, "aaaaaaaa-0000-0000-0000-000000000001");
 	ok(guest <= 30 && guest > 20, "a domain that is migrated has at most 30 series: %u", guest);
@@ -174,12 +174,31 @@ test_cardinality(const struct tick *at)
 	    "the host of 512 CPUs that lost records, each path answered in each way, has at most 200: %u", lines(&b, NULL));
 	strbuf_done(&b);
 
-	openmetrics_write(&b, s, true, true);
+	openmetrics_write(&b, s, true, SHOW_DEVICES);
 	devices = lines(&b, "aaaaaaaa-0000-0000-0000-000000000001");
 	ok(devices == guest + 4 && strstr(b.text, "xenscope_domain_block_writes_total{"),
 	    "with metrics_devices its network and block figures are there, too");
 	strbuf_done(&b);
 	sample_free(s);
+}
+
+static void
+test_created(struct sample *s)
+{
+	struct strbuf b = {NULL, 0, 0};
+
+	s->began.agent = 1700000000.5;
+	openmetrics_write(&b, s, true, 0);
+	ok(!strstr(b.text, "_created"), "when a counter began is not told unasked");
+	strbuf_done(&b);
+	openmetrics_write(&b, s, true, SHOW_CREATED);
+	ok(strstr(b.text, "\nxenscope_agent_cpu_seconds_total 0.125\nxenscope_agent_cpu_seconds_created 1700000000.500\n") &&
+		!strstr(b.text, "xenscope_domain_cpu_seconds_created"),
+	    "asked for, it is, of the agent's own counters");
+	strbuf_done(&b);
+	openmetrics_write(&b, s, false, SHOW_CREATED);
+	ok(!strstr(b.text, "_created"), "the Prometheus text format has no such thing");
+	strbuf_done(&b);
 }
 
 int
@@ -189,7 +208,7 @@ main(void)
 	struct sample *s = sample_new(&at);
 	struct strbuf b = {NULL, 0, 0};
 
-	openmetrics_write(&b, s, true, false);
+	openmetrics_write(&b, s, true, 0);
 	ok(strstr(b.text, "_info{xen_version=\"\"") && strlen(b.text) < 400,
 	    "of a sample without values only the host's info is shown");
 	strbuf_done(&b);
@@ -198,14 +217,14 @@ main(void)
 	str_copy(s->host.xen_version, sizeof(s->host.xen_version), "4.17.7");
 	s->host.value[METRIC_AT(M_HOST_DOMAINS, HOST)] = 2;
 	s->host.value[METRIC_AT(M_AGENT_CPU, HOST)] = 0.125;
-	openmetrics_write(&b, s, false, false);
+	openmetrics_write(&b, s, false, 0);
 	ok(strcmp(b.text, plain_text) == 0, "the Prometheus text format");
 	strbuf_done(&b);
 
 	add(s, B, "b", 2, 7);
 	add(s, A, "a \"\\\n\xff", 1, 3.5);
 	add(s, B, "b--incoming", 3, 9);
-	openmetrics_write(&b, s, true, false);
+	openmetrics_write(&b, s, true, 0);
 	ok(strcmp(b.text, open_text) == 0,
 	    "OpenMetrics: units, infos, escaped names, a repeated domain once, the end");
 	if (strcmp(b.text, open_text) != 0)
@@ -219,11 +238,12 @@ main(void)
 		m->direction = (enum direction) i;
 		m->value[METRIC_AT(M_MIGRATION_RUNNING, MIGRATION)] = 1;
 	}
-	openmetrics_write(&b, s, true, false);
+	openmetrics_write(&b, s, true, 0);
 	ok(strstr(b.text, "xenscope_migration_running{uuid=\"" A "\",direction=\"out\"} 1\n"
 			  "xenscope_migration_running{uuid=\"" A "\",direction=\"in\"} 1\n"),
 	    "objects that differ in one label are two");
 	strbuf_done(&b);
+	test_created(s);
 	sample_free(s);
 	test_cardinality(&at);
 	return done_testing();
