@@ -173,8 +173,7 @@ pending_begin(struct wal *w, enum rrd_kind kind, const uint8_t *uuid, bool all, 
 
 /* --- as texts --- */
 
-/* Decimal digits, for most values; snprintf takes longer than all the rest of a line. digits: no
- * fewer. */
+/* Decimal digits; snprintf takes longer than all the rest of a line. digits: no fewer. */
 static void
 add_integer(struct strbuf *b, uint64_t v, int digits)
 {
@@ -185,16 +184,18 @@ add_integer(struct strbuf *b, uint64_t v, int digits)
 	strbuf_add(b, p, (size_t) (text + sizeof(text) - p));
 }
 
+/* With so many digits behind the point; scale: 10 to the power of them. */
 static void
-add_time(struct strbuf *b, double at)
+add_fixed(struct strbuf *b, double v, uint64_t scale, int digits)
 {
-	uint64_t microseconds = (uint64_t) (at * 1e6 + 0.5);
+	uint64_t scaled = (uint64_t) (v * (double) scale + 0.5);
 
-	add_integer(b, microseconds / 1000000, 1);
+	add_integer(b, scaled / scale, 1);
 	strbuf_add(b, ".", 1);
-	add_integer(b, microseconds % 1000000, 6);
+	add_integer(b, scaled % scale, digits);
 }
 
+/* To ten digits or more. */
 static void
 add_value(struct strbuf *b, double v)
 {
@@ -203,6 +204,8 @@ add_value(struct strbuf *b, double v)
 	strbuf_add(b, ":", 1);
 	if (v >= 0 && v < 1e15 && v == floor(v))
 		add_integer(b, (uint64_t) v, 1);
+	else if (v >= 0.1 && v < 1e5)
+		add_fixed(b, v, 10000000000u, 10);
 	else if (isfinite(v))
 		strbuf_add(b, text, (size_t) snprintf(text, sizeof(text), "%.10g", v));
 	else
@@ -214,7 +217,7 @@ updates_text(const struct updates *u, size_t n_sources, struct strbuf *b)
 {
 	b->n = 0;
 	for (size_t i = 0; i < u->n; i++) {
-		add_time(b, u->update[i].at);
+		add_fixed(b, u->update[i].at, 1000000, 6);
 		for (size_t s = 0; s < n_sources; s++)
 			add_value(b, u->update[i].value[s]);
 		strbuf_add(b, "", 1);
