@@ -6,7 +6,8 @@ STORE is the program tests/bench/store, DIR has room for 4 GB (default: the curr
 at the same pace, each with its own files; CPU time of all threads and bytes dirtied come from /proc, a row for each
 window, then medians and ratios. collectd needs its package and headers (collectd-core, collectd-dev), netdata
 netdata-core; what is not here is left out. Of netdata counts what it takes more than one that stores nothing; it
-writes a page when it has 1024 values, so what that costs is seen only by runs of more ticks.
+writes a page when it has 1024 values, so what that costs is seen only by runs of more ticks. The files of the others
+are held in memory (hold.py says why), unless XENSCOPE_BENCH_HOLD is 0.
 XENSCOPE_BENCH_PACE (5 s), _WINDOWS (5), _TICKS (60 a window), _DOMAINS (1000)."""
 import glob
 import os
@@ -25,6 +26,7 @@ PACE = int(os.environ.get('XENSCOPE_BENCH_PACE', 5))
 WINDOWS = int(os.environ.get('XENSCOPE_BENCH_WINDOWS', 5))
 TICKS = int(os.environ.get('XENSCOPE_BENCH_TICKS', 60))
 DOMAINS = int(os.environ.get('XENSCOPE_BENCH_DOMAINS', 1000))
+HOLD = os.environ.get('XENSCOPE_BENCH_HOLD', '1') != '0'
 INCLUDE = '/usr/include/collectd/core'
 LIMITS = (  # what, of whom, at most
     ('CPU', 'collectd', 0.12),
@@ -95,6 +97,13 @@ def start_netdata(running, top):
             sys.exit('netdata ended')
 
 
+def start_holder(top):
+    p = subprocess.Popen([os.path.join(HERE, 'hold.py'), top], stdout=subprocess.PIPE)
+    if p.stdout.readline() != b'held\n':
+        sys.exit('the files cannot be held in memory: XENSCOPE_BENCH_HOLD=0 measures without')
+    return p
+
+
 def start_store(program, way, top):
     p = subprocess.Popen([program, way, top, str(DOMAINS), '1000000', str(PACE)], stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL)
@@ -139,7 +148,8 @@ def measure(running):
 
 
 def report(figures):
-    print('%d domains x 10 values, a tick each %d s, medians of %d x %d ticks' % (DOMAINS, PACE, WINDOWS, TICKS))
+    print('%d domains x 10 values, a tick each %d s, medians of %d x %d ticks, files %s' % (
+        DOMAINS, PACE, WINDOWS, TICKS, 'held in memory' if HOLD else 'in memory while the kernel keeps them'))
     median = {}
     for name, pairs in figures.items():
         cpu, dirtied = zip(*pairs)
@@ -156,12 +166,14 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__.splitlines()[0])
     top = tempfile.mkdtemp(prefix='bench-store.', dir=sys.argv[2] if len(sys.argv) > 2 else '.')
-    running = {}
+    running, helpers = {}, []
     try:
         start(os.path.abspath(sys.argv[1]), os.path.abspath(top), running)
+        if HOLD:
+            helpers.append(start_holder(top))
         report(measure(running))
     finally:
-        for p in running.values():
+        for p in helpers + list(running.values()):
             p.send_signal(signal.SIGKILL)
             p.wait()
         shutil.rmtree(top)
