@@ -7,7 +7,7 @@ at the same pace, each with its own files; CPU time of all threads and bytes dir
 window, then medians and ratios. collectd needs its package and headers (collectd-core, collectd-dev), netdata
 netdata-core; what is not here is left out. Of netdata counts what it takes more than one that stores nothing; it
 writes a page when it has 1024 values, so what that costs is seen only by runs of more ticks. The files of the others
-are held in memory (hold.py says why), unless XENSCOPE_BENCH_HOLD is 0.
+are held in memory (hold.py says why), which takes 5 GB of it, unless XENSCOPE_BENCH_HOLD is 0.
 XENSCOPE_BENCH_PACE (5 s), _WINDOWS (5), _TICKS (60 a window), _DOMAINS (1000)."""
 import glob
 import os
@@ -166,14 +166,17 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__.splitlines()[0])
     top = tempfile.mkdtemp(prefix='bench-store.', dir=sys.argv[2] if len(sys.argv) > 2 else '.')
-    running, helpers = {}, []
+    running, holders = {}, []
     try:
         start(os.path.abspath(sys.argv[1]), os.path.abspath(top), running)
         if HOLD:
-            helpers.append(start_holder(top))
-        report(measure(running))
+            holders.append(start_holder(top))
+        figures = measure(running)
+        if any(p.poll() is not None for p in holders + list(running.values())):
+            sys.exit('one of them ended meanwhile: these figures are worth nothing')
+        report(figures)
     finally:
-        for p in helpers + list(running.values()):
+        for p in holders + list(running.values()):
             p.send_signal(signal.SIGKILL)
             p.wait()
         shutil.rmtree(top)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """hold.py DIR: keeps the RRD files and logs of ticks below DIR in the page cache, as a host with memory to spare does,
-until it is killed; says "held" when all that is there is. Some machines of a cloud give back within a minute what
-nobody reads, and reading it again would be most of what storing a tick costs there. Needs the right to lock memory."""
+until it is killed or its parent ends; says "held" when all that is there is. Some machines of a cloud give back within
+a minute what nobody reads, and reading it again would be most of what storing a tick costs there. Needs the right to
+lock memory."""
 import ctypes
 import glob
 import mmap
@@ -59,10 +60,10 @@ def hold(top, held):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    held = {}
+    held, parent = {}, os.getppid()
     hold(sys.argv[1], held)
     print('held', flush=True)
-    while True:
+    while os.getppid() == parent:
         time.sleep(INTERVAL)
         hold(sys.argv[1], held)
 
