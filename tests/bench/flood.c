@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* flood [DOMAINS [TICKS]]: whether who asks too much delays the collector. A whole agent on a made-up hypervisor ticks
- * each second, in turns left alone and asked by 32 clients without a pause, beside one that takes no answer; how late
- * its ticks are, beside the most punctual one, and how long they take. */
+/* flood [DOMAINS [TICKS]]: whether who asks too much delays the collector. A whole agent on a made-up hypervisor, with
+ * 500 migrations in its journal, ticks each second, in turns left alone and asked by 32 clients without a pause, beside
+ * one that takes no answer; how late its ticks are, beside the most punctual one, and how long they take. Fails if one of
+ * the 32 got no whole answer, or another status than its question has. */
 #include <config.h>
 
 #include <errno.h>
@@ -18,20 +19,43 @@
 #include "agent.h"
 #include "base/parse.h"
 #include "base/util.h"
+#include "store/journal.h"
 #include "tests/bench/busy_host.h"
 #include "tests/remove_tree.h"
 
 #define CLIENTS 32
+#define MIGRATIONS 500
 #define STEP 1.0   /* s: config's least */
 #define TURN 10    /* ticks of each turn; the first one of it is not counted */
-#define WARM_UP 20 /* ticks, in which the files are made */
+#define STOPPED (TURN * STEP / 2) /* s: who has not come on for so long was stopped, and may have been given up */
+#define LENGTH "\r\nContent-Length: "
+#define LAST_CHUNK "0\r\n\r\n"
+#define WARM_UP 40 /* ticks, in which the files are made */
 
-static const char *const asked[] = {"/metrics", "/api/v1/domains", "/api/v1/domains?limit=100",
-    "/api/v1/history?metric=xenscope_host_domains&start=-600", "/api/v1/migrations", "/nothing"};
+static const struct {
+	const char *path, *status;
+} asked[] = {
+    {"/metrics", "200"},
+    {"/api/v1/domains", "200"},
+    {"/api/v1/domains?limit=100", "200"},
+    {"/api/v1/history?metric=xenscope_host_domains&start=-600", "200"},
+    {"/api/v1/migrations?limit=500", "200"},
+    {"/api/v1/migrations?result=failed", "200"},
+    {"/nothing", "404"},
+};
 
 struct client {
 	int fd; /* -1: not connected */
-	size_t next;
+	size_t next, at; /* at: which of asked[] is under way */
+	char head[512];	 /* of its answer, as far as it is there */
+	size_t n_head;
+	char tail[5];	 /* and its end */
+	uint64_t bytes;	 /* of the answer */
+};
+
+/* What the clients saw, shared with their process. */
+struct tally {
+	uint64_t bytes, answers, wrong;
 };
 
 enum turn { ALONE, FLOODED, TURNS };
@@ -45,7 +69,7 @@ struct bench {
 	double *late[TURNS], *took[TURNS];
 	size_t n[TURNS];
 	pid_t flood;
-	uint64_t *bytes; /* shared with it: what was read */
+	struct tally *tally;
 };
 
 static void
@@ -74,10 +98,13 @@ connected(const char *path)
 static void
 ask(struct client *c, const char *path, int epoll)
 {
-	_cleanup_(freep) char *text =
-	    xasprintf("GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", asked[c->next++ % ARRAY_SIZE(asked)]);
+	_cleanup_(freep) char *text = NULL;
 	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
+	c->at = c->next++ % ARRAY_SIZE(asked);
+	c->n_head = 0;
+	c->bytes = 0;
+	text = xasprintf("GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", asked[c->at].path);
 	c->fd = connected(path);
 	if (c->fd >= 0 && (send(c->fd, text, strlen(text), MSG_NOSIGNAL) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)) {
 		(void) close(c->fd);
@@ -85,37 +112,85 @@ ask(struct client *c, const char *path, int epoll)
 	}
 }
 
-/* Each asks the next as soon as it has an answer; the slow reader never takes its own. */
 static void
-flood(const char *path, uint64_t *bytes)
+hang_up(struct client *c)
+{
+	if (c->fd >= 0)
+		(void) close(c->fd);
+	c->fd = -1;
+}
+
+static void
+received(struct client *c, const char *data, size_t n)
+{
+	size_t room = sizeof(c->head) - 1 - c->n_head, last = MIN(n, sizeof(c->tail));
+
+	memcpy(c->head + c->n_head, data, MIN(n, room));
+	c->n_head += MIN(n, room);
+	c->head[c->n_head] = '\0';
+	c->bytes += n;
+	memmove(c->tail, c->tail + last, sizeof(c->tail) - last);
+	memcpy(c->tail + sizeof(c->tail) - last, data + n - last, last);
+}
+
+/* The status is the one that the question has, and all of the body came: by its length, or to the last chunk. */
+static bool
+is_right(const struct client *c)
+{
+	const char *length = strcasestr(c->head, LENGTH), *body = strstr(c->head, "\r\n\r\n");
+
+	if (!body || strncmp(c->head, "HTTP/1.1 ", 9) != 0 || strncmp(c->head + 9, asked[c->at].status, 3) != 0)
+		return false;
+	if (!length || length > body)
+		return memcmp(c->tail, LAST_CHUNK, sizeof(c->tail)) == 0;
+	return c->bytes == (uint64_t) (body + 4 - c->head) + strtoull(length + strlen(LENGTH), NULL, 10);
+}
+
+static void
+take(struct client *c, struct tally *tally)
 {
 	static char buf[1 << 20];
+	ssize_t got = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+	if (got > 0) {
+		received(c, buf, (size_t) got);
+		tally->bytes += (uint64_t) got;
+	}
+	if (got > 0 || (got < 0 && errno == EAGAIN))
+		return;
+	tally->answers++;
+	if (!is_right(c) && tally->wrong++ == 0)
+		(void) printf("%s: after %ju bytes of: %s\n", asked[c->at].path, (uintmax_t) c->bytes, c->head);
+	(void) fflush(stdout);
+	hang_up(c);
+}
+
+/* Each asks the next as soon as it has an answer; the slow reader never takes its own. */
+static void
+flood(const char *path, struct tally *tally)
+{
 	struct client client[CLIENTS], slow = {.fd = -1, .next = 1};
 	int epoll = epoll_create1(0), nobody = epoll_create1(0);
+	double seen = tick_now().mono;
 
 	for (size_t i = 0; i < CLIENTS; i++)
 		client[i] = (struct client){.fd = -1, .next = i};
 	for (;;) {
 		struct epoll_event e[CLIENTS];
+		double before = seen;
 		int n;
 
+		seen = tick_now().mono;
+		for (size_t i = 0; i < CLIENTS && seen > before + STOPPED; i++)
+			hang_up(&client[i]);
 		if (slow.fd < 0)
 			ask(&slow, path, nobody);
 		for (size_t i = 0; i < CLIENTS; i++)
 			if (client[i].fd < 0)
 				ask(&client[i], path, epoll);
 		n = epoll_wait(epoll, e, CLIENTS, 100);
-		for (int i = 0; i < n; i++) {
-			struct client *c = e[i].data.ptr;
-			ssize_t got = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
-
-			if (got > 0)
-				*bytes += (uint64_t) got;
-			if (got > 0 || (got < 0 && errno == EAGAIN))
-				continue;
-			(void) close(c->fd);
-			c->fd = -1;
-		}
+		for (int i = 0; i < n; i++)
+			take(e[i].data.ptr, tally);
 	}
 }
 
@@ -175,13 +250,52 @@ report(struct bench *b, uint64_t domains)
 			b->late[t][i] -= punctual;
 
 	(void) printf("%ju domains, a tick each second; %d clients and a slow reader took %.0f MB/s\n", (uintmax_t) domains,
-	    CLIENTS, (double) *b->bytes / 1e6 / seconds);
+	    CLIENTS, (double) b->tally->bytes / 1e6 / seconds);
 	alone = show("delay of a tick, nobody asking", b->late[ALONE], b->n[ALONE]);
 	flooded = show("delay of a tick, flooded", b->late[FLOODED], b->n[FLOODED]);
 	(void) printf("  ratio of the medians %.2f; flooded, %.5f of a step\n", flooded / alone, flooded / STEP);
 	alone = show("a tick, nobody asking", b->took[ALONE], b->n[ALONE]);
 	flooded = show("a tick, flooded", b->took[FLOODED], b->n[FLOODED]);
 	(void) printf("  ratio of the medians %.2f\n", flooded / alone);
+	(void) printf("  %ju answers, %ju of them not whole or not as they should be\n", (uintmax_t) b->tally->answers,
+	    (uintmax_t) b->tally->wrong);
+}
+
+/* A journal as it is after a year or two of a busy host. */
+static int
+make_journal(const char *state_dir)
+{
+	_cleanup_(freep) char *dir = xasprintf("%s/public", state_dir);
+	struct journal *j;
+	const char *note;
+	int r = mkdir(dir, 0755) < 0 ? -errno : journal_open(dir, getgid(), NULL, NULL, &j, &note);
+
+	for (int i = 0; i < MIGRATIONS && r == 0; i++) {
+		struct migration_record m;
+
+		record_init(&m);
+		(void) snprintf(m.id, sizeof(m.id), "20260101T000000Z-d%d-1", i);
+		(void) snprintf(m.uuid, sizeof(m.uuid), "5a0c9b3e-0f6d-4a38-9d6e-%012d", i % 100);
+		(void) snprintf(m.name, sizeof(m.name), "vm%d", i % 100);
+		m.direction = DIRECTION_OUT;
+		m.toolstack = TOOLSTACK_XL;
+		m.started = 1.7e9 + i * 3600.0;
+		m.ended = m.started + 30;
+		m.result = i % 20 ? RESULT_COMPLETED : RESULT_FAILED;
+		for (int n = 0; n < 5; n++) {
+			struct round *round = record_add_round(&m);
+
+			round->n = n;
+			round->seen = true;
+			round->seconds = 5.5;
+			round->pages_dirtied = round->pages_sent = 32784 >> n;
+		}
+		r = journal_finish(j, &m);
+		record_done(&m);
+	}
+	if (r == 0)
+		journal_close(j);
+	return r;
 }
 
 /* The agent as start_live has it, but for observers. */
@@ -227,13 +341,15 @@ main(int argc, char **argv)
 		b.late[t] = xcalloc(ticks, sizeof(double));
 		b.took[t] = xcalloc(ticks, sizeof(double));
 	}
-	b.bytes = mmap(NULL, sizeof(*b.bytes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (make_journal(dir) < 0)
+		return 1;
+	b.tally = mmap(NULL, sizeof(*b.tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	b.flood = fork();
 	if (b.flood == 0) {
 		(void) raise(SIGSTOP);
-		flood(path, b.bytes);
+		flood(path, b.tally);
 	}
-	if (b.bytes == MAP_FAILED || start(&b, &config, &b.host->hv) < 0 || loop_run(b.loop) < 0)
+	if (b.tally == MAP_FAILED || start(&b, &config, &b.host->hv) < 0 || loop_run(b.loop) < 0)
 		return 1;
 	(void) kill(b.flood, SIGKILL);
 	(void) waitpid(b.flood, NULL, 0);
@@ -248,5 +364,5 @@ main(int argc, char **argv)
 	}
 	free(path);
 	remove_tree(dir);
-	return 0;
+	return b.tally->wrong > 0 || b.tally->answers == 0;
 }
