@@ -5,11 +5,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "base/util.h"
 
 #define LEVEL 1	  /* a fifth of the size at a third of the time of the default level */
 #define WINDOW 31 /* zlib's: 15 bits, and gzip's header */
 #define MEMORY 8  /* zlib's default */
+#define CHUNK 16384
 
 bool
 gzip_begin(z_stream *z)
@@ -21,21 +23,25 @@ void *
 gzip_whole(const void *data, size_t n, size_t *ret_n)
 {
 	z_stream z = {.next_in = (Bytef *) (uintptr_t) data, .avail_in = (uInt) n};
-	uLong room;
-	void *out, *ret = NULL;
+	struct strbuf out = {NULL, 0, 0};
+	void *ret = NULL;
+	int status;
 
 	if (n > UINT32_MAX || !gzip_begin(&z))
 		return NULL;
-	room = deflateBound(&z, (uLong) n);
-	out = xmalloc(room);
-	z.next_out = out;
-	z.avail_out = (uInt) room;
-	if (deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < n) {
-		*ret_n = z.total_out;
+	do {
+		strbuf_grow(&out, CHUNK); /* deflateBound()'s room would be as large as the data */
+		z.next_out = (Bytef *) out.text + out.n;
+		z.avail_out = (uInt) (out.room - out.n);
+		status = deflate(&z, Z_FINISH);
+		out.n = z.total_out;
+	} while (status == Z_OK && out.n < n);
+	if (status == Z_STREAM_END && out.n < n) {
+		*ret_n = out.n;
 		ret = xmalloc(*ret_n); /* the end of what was cut off would lie between others for ever */
-		memcpy(ret, out, *ret_n);
+		memcpy(ret, out.text, *ret_n);
 	}
 	(void) deflateEnd(&z);
-	free(out);
+	strbuf_done(&out);
 	return ret;
 }
