@@ -197,7 +197,7 @@ reply_kept(struct http *h, struct MHD_Connection *c, struct request *q, struct e
 
 	if (b)
 		return queue_body(c, b, x);
-	q->expected = kept_size(h->kept, key);
+	q->expected = kept_forget(h->kept, key);
 	answer(q, &reply);
 	(void) flow_drain(&reply, false);
 	check_room(h, q, &reply, &gzip);

@@ -97,11 +97,15 @@ kept_find(struct kept *k, const char *key, uint64_t generation)
 }
 
 size_t
-kept_size(const struct kept *k, const char *key)
+kept_forget(struct kept *k, const char *key)
 {
 	for (size_t i = 0; i < k->n; i++)
-		if (strcmp(k->body[i]->key, key) == 0)
-			return k->body[i]->n;
+		if (strcmp(k->body[i]->key, key) == 0) {
+			size_t n = k->body[i]->n;
+
+			drop(k, i);
+			return n;
+		}
 	return 0;
 }
 
@@ -175,9 +179,6 @@ kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *rep
 	}
 	reply->body = (struct strbuf){NULL, 0, 0};
 	b->current = true;
-	for (size_t i = k->n; i-- > 0;)
-		if (strcmp(k->body[i]->key, key) == 0)
-			drop(k, i);
 	if (k->n == MAX_KEPT)
 		drop(k, 0);
 	k->body[k->n++] = b;

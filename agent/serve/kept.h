@@ -24,12 +24,13 @@ void kept_free(struct kept *k);
 /* NULL if there is none of this generation. */
 struct body *kept_find(struct kept *k, const char *key, uint64_t generation);
 
-/* Takes over the reply's body, which becomes the current one of its key. NULL: no memory for it, the reply is
- * untouched. */
-struct body *kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *reply);
+/* Forgets the body of this key, of whatever generation, before the next one is made: the two need not have room side by
+ * side. Returns its bytes, about which the next one will have, too; 0: there was none. */
+size_t kept_forget(struct kept *k, const char *key);
 
-/* Bytes of the newest body of this key, of whatever generation; 0: there is none. */
-size_t kept_size(const struct kept *k, const char *key);
+/* Takes over the reply's body, which becomes the current one of its key, which has none. NULL: no memory for it, the
+ * reply is untouched. */
+struct body *kept_add(struct kept *k, const char *key, uint64_t generation, struct reply *reply);
 
 /* Bytes of those that are current, before compression. */
 size_t kept_bytes(const struct kept *k);
