@@ -93,8 +93,10 @@ agent_keep(struct agent *a, bool replay, struct loop *loop)
 {
 	int r = migrations_set_stop_rule(a->migrations, config_text(a->config, OPTION_stop_rule), XAPI_INVENTORY);
 
+	if (r == 0) /* else the command line's check has let something pass */
+		r = MIN(usage_give_back(loop), 0);
 	if (r < 0)
-		return r; /* the command line's check lets none of these pass */
+		return r;
 	a->keeper = keeper_new();
 	a->notifier = notifier_new(a->config, replay, loop);
 	r = keeper_open(a->keeper, a->config, a->migrations);

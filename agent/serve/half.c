@@ -8,6 +8,7 @@
 #include <sys/file.h>
 
 #include "base/log.h"
+#include "base/usage.h"
 #include "base/util.h"
 #include "serve/http.h"
 #include "serve/link.h"
@@ -100,6 +101,8 @@ half_run(struct view *view, struct serve_sockets *sockets, int link)
 	}
 	if (r == 0)
 		r = loop_add(h.loop, fd, EPOLLIN, on_link, &h);
+	if (r == 0)
+		r = MIN(usage_give_back(h.loop), 0);
 	if (r == 0)
 		r = loop_run(h.loop);
 	if (r < 0)
